@@ -1,0 +1,207 @@
+"""The estimator: against the equations, MLPClassifier, and scikit-learn's contract."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from sk_twolayer import TwoLayerSigmoidClassifier, network
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def quick(**options):
+    return TwoLayerSigmoidClassifier(**{"n_hidden": 4, "random_state": 0} | options)
+
+
+@parametrize_with_checks([quick(n_hidden=16), quick(n_hidden=16, solver="gd")])
+def test_scikit_learn_contract(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "gd"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_fitted_model_is_the_articles_network(data, solver):
+    X, y = data
+    model = quick(solver=solver, max_iter=30).fit(X, y)
+    shapes = [p.shape for p in (model.W1_, model.b1_, model.W2_, model.b2_)]
+    assert shapes == [(4, 30), (4, 1), (1, 4), (1, 1)]
+    Z2, A2 = network.forward(X.T, model.W1_, model.b1_, model.W2_, model.b2_)[2:]
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], A2[0], rtol=1e-10)
+    penalty = (np.sum(model.W1_**2) + np.sum(model.W2_**2)) / (2 * len(X))
+    expected = network.cross_entropy(Z2, y[None, :]) + penalty
+    assert model.loss_ == pytest.approx(expected, rel=1e-12)
+    assert len(model.loss_curve_) == model.n_iter_ + 1
+    assert model.loss_curve_[-1] == model.loss_ < model.loss_curve_[0]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_gd_is_the_articles_descent(data):
+    X, y = data
+    one = quick(solver="gd", alpha=0, learning_rate=0.3, max_iter=1).fit(X, y)
+    two = quick(solver="gd", alpha=0, learning_rate=0.3, max_iter=2).fit(X, y)
+    parameters = network.Parameters(one.W1_, one.b1_, one.W2_, one.b2_)
+    activations = network.forward(X.T, *parameters)
+    gradients = network.backward(X.T, y[None, :], one.W2_, activations)
+    stepped = network.gradient_descent_step(parameters, gradients, 0.3)
+    for name, expected in stepped._asdict().items():
+        np.testing.assert_allclose(getattr(two, name + "_"), expected, rtol=1e-10)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_same_weights_in_mlpclassifier_agree(data):
+    X, y = data
+    model = quick(max_iter=20).fit(X, y)
+    mlp = MLPClassifier((4,), activation="logistic", alpha=1.0, max_iter=1).fit(X, y)
+    mlp.coefs_, mlp.intercepts_ = model.coefs_, model.intercepts_
+    np.testing.assert_allclose(
+        mlp.predict_proba(X), model.predict_proba(X), rtol=0, atol=1e-12
+    )
+    # MLPClassifier's own cost function, at these weights and without an update.
+    mlp.set_params(solver="lbfgs", max_iter=1, warm_start=True)
+    layers = [X, np.empty((len(X), 4)), np.empty((len(X), 1))]
+    empty = [np.empty_like(w) for w in mlp.coefs_]
+    deltas = [np.empty((len(X), 4)), np.empty((len(X), 1))]
+    intercepts = [np.empty_like(b) for b in mlp.intercepts_]
+    arguments = (X, y[:, None], None, layers, deltas, empty, intercepts)
+    try:
+        loss = mlp._backprop(*arguments)[0]
+    except TypeError:  # scikit-learn < 1.7 has no sample_weight
+        loss = mlp._backprop(*arguments[:2], *arguments[3:])[0]
+    assert loss == pytest.approx(model.loss_, rel=1e-10)
+
+
+def test_coefs_are_read_only(data):
+    model = quick(max_iter=500).fit(*data)
+    assert [c.shape for c in model.coefs_] == [(30, 4), (4, 1)]
+    assert [b.shape for b in model.intercepts_] == [(4,), (1,)]
+    with pytest.raises(AttributeError):
+        model.coefs_ = []
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "gd"])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_whole_weight_equals_repeated_rows(data, solver):
+    X, y = data
+    weight = np.random.default_rng(0).integers(0, 4, len(X))
+    model = quick(solver=solver, tol=1e-7)
+    weighted = clone(model).fit(X, y, weight).predict_proba(X)
+    repeated = model.fit(np.repeat(X, weight, 0), np.repeat(y, weight))
+    np.testing.assert_allclose(weighted, repeated.predict_proba(X), rtol=0, atol=1e-6)
+
+
+def test_pipeline_search_and_parallel_scores():
+    X, y = load_breast_cancer(return_X_y=True)
+    pipeline = make_pipeline(StandardScaler(), quick())
+    grid = {"twolayersigmoidclassifier__alpha": [0.1, 1.0]}
+    search = GridSearchCV(pipeline, grid, cv=3, n_jobs=2, scoring="neg_log_loss")
+    assert -search.fit(X, y).best_score_ < 0.1
+    assert cross_val_score(pipeline, X, y, n_jobs=2).min() > 0.93
+
+
+def test_clone_and_pickle(data):
+    X, y = data
+    model = quick().fit(X, y)
+    copy = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
+    assert not hasattr(clone(model), "W1_")
+    assert clone(model).get_params() == model.get_params()
+
+
+def test_data_frames_keep_their_names():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    scaled = (X - X.mean()) / X.std()
+    labels = y.map({0: "malignant", 1: "benign"})
+    model = quick().fit(scaled, labels)
+    assert list(model.feature_names_in_) == list(X.columns)
+    assert list(model.classes_) == ["benign", "malignant"]
+    assert model.score(scaled, labels) > 0.97
+    frame = pl.DataFrame({name: scaled[name].to_numpy() for name in X.columns})
+    np.testing.assert_array_equal(quick().fit(frame, labels.to_numpy()).W1_, model.W1_)
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(pd.DataFrame(scaled).rename(columns={"mean radius": "x"}))
+
+
+def test_float32_stays_float32(data):
+    X, y = data
+    model = quick().fit(X.astype(np.float32), y)
+    assert model.W1_.dtype == np.float64
+    assert model.predict_proba(X.astype(np.float32)).dtype == np.float32
+    expected = quick().fit(X, y).predict_proba(X)
+    assert np.abs(model.predict_proba(X) - expected).max() < 0.02
+
+
+def test_log_proba_stays_finite_in_saturation(data):
+    X, y = data
+    model = quick().fit(X, y)
+    model.W2_ = model.W2_ * 1e4
+    assert model.predict_proba(X).min() == 0
+    assert np.isfinite(model.predict_log_proba(X)).all()
+
+
+def test_convergence_warning_says_what_to_change(data):
+    with pytest.warns(ConvergenceWarning, match=r"max_iter=3.*Increase max_iter"):
+        quick(max_iter=3).fit(*data)
+
+
+def test_a_failed_refit_leaves_the_model(data):
+    X, y = data
+    model = quick().fit(X, y)
+    before = dict(vars(model))
+    bad_X = X[:, :3].copy()
+    bad_X[0, 0] = np.nan
+    for bad in [
+        (bad_X, y),
+        (X[:, :3], np.zeros(len(X))),
+        (X[:, :3], np.arange(len(X))),
+    ]:
+        with pytest.raises(ValueError):
+            model.fit(*bad)
+        assert vars(model) == before
+    model.set_params(solver="gd", learning_rate=1e300)
+    weights = model.W1_
+    with pytest.raises(ValueError, match="lower learning_rate=1e"):
+        model.fit(X, y)
+    assert model.W1_ is weights
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("n_hidden", 0),
+        ("n_hidden", 2.5),
+        ("solver", "adam"),
+        ("alpha", -1),
+        ("learning_rate", 0),
+        ("max_iter", 0),
+        ("tol", -1e-3),
+        ("random_state", "x"),
+    ],
+)
+def test_bad_parameter_is_named(data, name, value):
+    with pytest.raises(ValueError, match=f"'{name}' parameter"):
+        quick(**{name: value}).fit(*data)
+
+
+def test_bad_weights_and_unfitted_use(data):
+    X, y = data
+    with pytest.raises(ValueError, match="fewer than two classes"):
+        quick().fit(X, y, (y == 1).astype(float))
+    with pytest.raises(ValueError, match="[Nn]egative"):
+        quick().fit(X, y, -np.ones(len(X)))
+    with pytest.raises(NotFittedError):
+        quick().predict(X)
