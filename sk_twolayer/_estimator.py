@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit, log_expit
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
     validate_data,
 )
 
-from sk_twolayer._objective import CrossEntropyObjective, decision, pack, unpack
+from sk_twolayer._forward import forward_blocks
+from sk_twolayer._labels import Labels, drop_zero_weights, encode_labels
+from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._outputs import Output, choose_output
 from sk_twolayer._solvers import Solution, gradient_descent, lbfgs
+from sk_twolayer._start import initial_parameters, standardise
+from sk_twolayer._threads import Workers, count_threads
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -49,10 +52,15 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         Step length of "gd"; "lbfgs" does not use it.
     max_iter : int, default=1000
         Most iterations.
-    tol : float, default=1e-5
+    tol : float, default=1e-4
         Training ends when no entry of the gradient exceeds this.
     random_state : int, RandomState instance or None, default=None
-        Draws the starting weights.
+        Draws the starting weights, for features centred and scaled.
+    n_jobs : int or None, default=-1
+        Threads. -1 is all that BLAS may use: all cores, or what
+        `threadpoolctl.threadpool_limits`, OMP_NUM_THREADS or the joblib worker
+        that `fit` runs in leaves; None is 1 unless in a `joblib.parallel_config`.
+        Small problems use one thread.
 
     Attributes
     ----------
@@ -70,6 +78,10 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         Features seen in `fit`, m.
     feature_names_in_ : ndarray of shape (m,), object
         Names of the features, where X had them.
+    n_outputs_ : int
+        Output neurons, K: 1.
+    out_activation_ : {"logistic"}
+        The output's activation.
     n_iter_ : int
         Iterations done.
     loss_ : float
@@ -96,7 +108,7 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
     (16, 30)
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_hidden": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"lbfgs", "gd"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
@@ -104,6 +116,7 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "random_state": ["random_state"],
+        "n_jobs": [None, Integral],
     }
 
     def __init__(
@@ -114,8 +127,9 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         alpha: float = 1.0,
         learning_rate: float = 0.5,
         max_iter: int = 1000,
-        tol: float = 1e-5,
+        tol: float = 1e-4,
         random_state: Any = None,
+        n_jobs: int | None = -1,
     ) -> None:
         self.n_hidden = n_hidden
         self.solver = solver
@@ -124,6 +138,7 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         self.max_iter = max_iter
         self.tol = tol
         self.random_state = random_state
+        self.n_jobs = n_jobs
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -158,23 +173,49 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         """
         with self._unchanged_on_error():
             X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
-            classes, Y = _encode_labels(y)
+            labels = encode_labels(y)
+            if len(labels.classes) > 2:
+                raise ValueError(
+                    "Only binary classification is supported. The type of the target "
+                    f"is multiclass: y has {len(labels.classes)} classes."
+                )
             if sample_weight is not None:
                 sample_weight = _check_sample_weight(
                     sample_weight, X, dtype=np.float64, ensure_non_negative=True
                 )
-                X, Y, sample_weight = _drop_zero_weights(X, Y, sample_weight)
-            objective = CrossEntropyObjective(
-                X, Y, self.n_hidden, self.alpha, sample_weight
-            )
-            rng = check_random_state(self.random_state)
-            start = pack(_initial_parameters(rng, *objective.shape))
-            solution = self._solve(objective, start)
-            self._store(unpack(solution.theta, *objective.shape), classes, solution)
+                X, labels, sample_weight = drop_zero_weights(X, labels, sample_weight)
+            with self._workers(X.shape, self.n_hidden).started() as workers:
+                parameters, center, solution = self._train(
+                    X, labels, sample_weight, workers
+                )
+            self._store(parameters, center, labels, solution)
         return self
 
-    def _solve(self, objective: CrossEntropyObjective, start: Array) -> Solution:
-        """Run the chosen solver and judge what it returns."""
+    def _workers(self, shape: tuple[int, int], n_hidden: int) -> Workers:
+        n, m = shape
+        return Workers(count_threads(self.n_jobs, n * (m + 1.0) * n_hidden))
+
+    def _train(
+        self, X: Array, labels: Labels, sample_weight: Array | None, workers: Workers
+    ) -> tuple[Parameters, Array, Solution]:
+        """Run the solver from a random start and judge what it returns."""
+        scales = standardise(X, self.alpha, sample_weight)
+        objective = CrossEntropyObjective(
+            X,
+            labels.targets,
+            self.n_hidden,
+            labels.n_outputs,
+            choose_output(labels.activation, labels.n_outputs),
+            alpha=self.alpha,
+            sample_weight=sample_weight,
+            # The article's descent moves the article's own parameters.
+            standardisation=None if self.solver == "gd" else scales,
+            workers=workers,
+        )
+        rng = check_random_state(self.random_state)
+        start = objective.from_parameters(
+            initial_parameters(rng, X.shape[1], self.n_hidden, labels.n_outputs, scales)
+        )
         options = {"max_iter": self.max_iter, "tol": self.tol}
         # A diverging run overflows on its way to the error raised below.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -184,9 +225,8 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
                 )
             else:
                 solution = lbfgs(objective, start, **options)
-        if not (
-            np.isfinite(solution.theta).all() and np.isfinite(solution.history[-1])
-        ):
+            parameters = objective.to_parameters(solution.theta)
+        if not all(np.isfinite(p).all() for p in (*parameters, solution.history[-1])):
             raise ValueError(
                 f"Training with solver={self.solver!r} ended in non-finite weights "
                 "or cost. Scale the features (StandardScaler), or lower "
@@ -198,16 +238,23 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
                 f"the gradient fell below tol={self.tol}. Increase max_iter or tol, "
                 "or scale the features (StandardScaler).",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
-        return solution
+        return parameters, scales.center, solution
 
     def _store(
-        self, parameters: Parameters, classes: Array, solution: Solution
+        self,
+        parameters: Parameters,
+        center: Array,
+        labels: Labels,
+        solution: Solution,
     ) -> None:
         self.W1_, self.b1_, self.W2_, self.b2_ = parameters
-        self.classes_ = classes
-        self.n_iter_ = solution.n_iter
+        self._center = center
+        self.classes_ = labels.classes
+        self.n_outputs_ = labels.n_outputs
+        self.out_activation_ = labels.activation
+        self.n_iter_ = len(solution.history) - 1
         self.loss_curve_ = solution.history
         self.loss_ = solution.history[-1]
 
@@ -242,10 +289,8 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
-        parameters = Parameters(self.W1_, self.b1_, self.W2_, self.b2_)
-        return decision(X, parameters)[:, 0]
+        Z2 = self._forward(X, lambda output: (np.asarray, self.n_outputs_))
+        return Z2[:, 0] if self.n_outputs_ == 1 else Z2
 
     def predict(self, X: ArrayLike) -> Array:
         """Label of the more probable class.
@@ -267,7 +312,8 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+        Z2 = self._forward(X, lambda output: (np.asarray, self.n_outputs_))
+        return self._output().decide(Z2, self.classes_)
 
     def predict_proba(self, X: ArrayLike) -> Array:
         """Probability of each class.
@@ -289,8 +335,9 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        Z2 = self.decision_function(X)
-        return np.column_stack([expit(-Z2), expit(Z2)])
+        return self._forward(
+            X, lambda output: (output.probabilities, output.columns(self.n_outputs_))
+        )
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Log-probability of each class, finite for any finite Z2.
@@ -312,8 +359,28 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        Z2 = self.decision_function(X)
-        return np.column_stack([log_expit(-Z2), log_expit(Z2)])
+        return self._forward(
+            X,
+            lambda output: (output.log_probabilities, output.columns(self.n_outputs_)),
+        )
+
+    def _output(self) -> Output:
+        return choose_output(self.out_activation_, self.n_outputs_)
+
+    def _forward(
+        self,
+        X: ArrayLike,
+        choose: Callable[[Output], tuple[Callable[[Array], Array], int]],
+    ) -> Array:
+        """A function of Z2, and its columns, for each row of X."""
+        check_is_fitted(self)
+        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        function, n_columns = choose(self._output())
+        parameters = Parameters(self.W1_, self.b1_, self.W2_, self.b2_)
+        with self._workers(X.shape, len(self.W1_)).started() as workers:
+            return forward_blocks(
+                X, parameters, self._center, function, n_columns, workers
+            )
 
     @property
     def coefs_(self) -> list[Array]:
@@ -324,48 +391,3 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
     def intercepts_(self) -> list[Array]:
         """b1 and b2 in MLPClassifier's layout: arrays of shape (k,) and (1,)."""
         return [self.b1_[:, 0], self.b2_[:, 0]]
-
-
-def _encode_labels(y: Array) -> tuple[Array, Array]:
-    """Classes, and Y of shape (n, 1) with 1 for the second class."""
-    check_classification_targets(y)
-    classes, codes = np.unique(y, return_inverse=True)
-    if len(classes) > 2:
-        raise ValueError(
-            "Only binary classification is supported. The type of the target is "
-            f"multiclass: y has {len(classes)} classes."
-        )
-    if len(classes) < 2:
-        raise ValueError(
-            f"y has one class only, {classes[0]!r}; TwoLayerSigmoidClassifier can't "
-            "train when only one class is present: give samples of two classes."
-        )
-    return classes, codes.reshape(-1, 1).astype(np.float64)
-
-
-def _drop_zero_weights(
-    X: Array, Y: Array, sample_weight: Array
-) -> tuple[Array, Array, Array]:
-    """Leave out the rows of weight 0; both classes must remain."""
-    kept = sample_weight > 0
-    if not kept.any() or Y[kept].min() == Y[kept].max():
-        raise ValueError(
-            "sample_weight leaves fewer than two classes with a weight above 0; "
-            "give samples of both classes a positive weight."
-        )
-    if kept.all():
-        return X, Y, sample_weight
-    return X[kept], Y[kept], sample_weight[kept]
-
-
-def _initial_parameters(
-    rng: np.random.RandomState, m: int, k: int, n_outputs: int
-) -> Parameters:
-    """Uniform in +-sqrt(2 / (fan in + fan out)), as MLPClassifier's "logistic"."""
-    bound1, bound2 = np.sqrt(2 / (m + k)), np.sqrt(2 / (k + n_outputs))
-    return Parameters(
-        rng.uniform(-bound1, bound1, (k, m)),
-        rng.uniform(-bound1, bound1, (k, 1)),
-        rng.uniform(-bound2, bound2, (n_outputs, k)),
-        rng.uniform(-bound2, bound2, (n_outputs, 1)),
-    )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.special
 from numpy.typing import NDArray
 from scipy.special import expit
 
@@ -118,7 +119,26 @@ def sigmoid_derivative(Z: Matrix) -> Matrix:
     return np.asarray(expit(Z) * expit(-Z))
 
 
-def cross_entropy(Z2: Matrix, Y: Matrix) -> float:
+def softmax(Z: Matrix) -> Matrix:
+    """Softmax, exp(Z) / sum(exp(Z)) down each column, without overflow.
+
+    For K > 2 classes; the sigmoid is the two-class case.
+
+    Parameters
+    ----------
+    Z : ndarray of shape (K, n), float
+        Pre-activation, output x sample.
+
+    Returns
+    -------
+    ndarray of shape (K, n), float
+        Activation in [0, 1], each column summing to 1. Source: Bishop, Pattern
+        Recognition and Machine Learning, equation 4.104.
+    """
+    return np.asarray(scipy.special.softmax(Z, axis=0))
+
+
+def cross_entropy(Z2: Matrix, Y: Matrix, output: str = "sigmoid") -> float:
     """Mean cross-entropy cost, from Z2 so that it is finite for any finite Z2.
 
     Parameters
@@ -127,24 +147,38 @@ def cross_entropy(Z2: Matrix, Y: Matrix) -> float:
         Output pre-activation, output x sample.
     Y : ndarray of shape (K, n), float
         Targets, 0 or 1, output x sample.
+    output : {"sigmoid", "softmax"}, default="sigmoid"
+        The output's activation.
 
     Returns
     -------
     float
-        The cost in nats: -(1/n) sum(Y log A2 + (1 - Y) log(1 - A2)).
+        The cost in nats: -(1/n) sum(Y log A2 + (1 - Y) log(1 - A2)), or with
+        softmax -(1/n) sum(Y log A2).
 
     Raises
     ------
     ValueError
-        If Y is not of the shape of Z2.
+        If Y is not of the shape of Z2, or output is another name.
     """
+    _check_output(output)
     Z2, Y = np.asarray(Z2), np.asarray(Y)
     _check_2d(Z2=Z2, Y=Y)
     _check_shape("Y", Y, Z2.shape, "(K, n), as Z2")
-    return float(np.sum(np.logaddexp(0, Z2) - Y * Z2) / Z2.shape[1])
+    n = Z2.shape[1]
+    if output == "softmax":
+        return float(-np.sum(Y * scipy.special.log_softmax(Z2, axis=0)) / n)
+    return float(np.sum(np.logaddexp(0, Z2) - Y * Z2) / n)
 
 
-def forward(X: Matrix, W1: Matrix, b1: Matrix, W2: Matrix, b2: Matrix) -> Activations:
+def forward(
+    X: Matrix,
+    W1: Matrix,
+    b1: Matrix,
+    W2: Matrix,
+    b2: Matrix,
+    output: str = "sigmoid",
+) -> Activations:
     """Forward pass.
 
     Parameters
@@ -159,6 +193,8 @@ def forward(X: Matrix, W1: Matrix, b1: Matrix, W2: Matrix, b2: Matrix) -> Activa
         Second layer's weights, output x neuron.
     b2 : ndarray of shape (K, 1), float
         Second layer's biases.
+    output : {"sigmoid", "softmax"}, default="sigmoid"
+        The output's activation.
 
     Returns
     -------
@@ -168,8 +204,10 @@ def forward(X: Matrix, W1: Matrix, b1: Matrix, W2: Matrix, b2: Matrix) -> Activa
     Raises
     ------
     ValueError
-        If a matrix is not of the shape that the others need.
+        If a matrix is not of the shape that the others need, or output is another
+        name.
     """
+    _check_output(output)
     X, W1, b1, W2, b2 = map(np.asarray, (X, W1, b1, W2, b2))
     _check_2d(X=X, W1=W1, b1=b1, W2=W2, b2=b2)
     m, k, outputs = X.shape[0], W1.shape[0], W2.shape[0]
@@ -180,7 +218,7 @@ def forward(X: Matrix, W1: Matrix, b1: Matrix, W2: Matrix, b2: Matrix) -> Activa
     Z1 = W1 @ X + b1
     A1 = sigmoid(Z1)
     Z2 = W2 @ A1 + b2
-    A2 = sigmoid(Z2)
+    A2 = softmax(Z2) if output == "softmax" else sigmoid(Z2)
     return Activations(Z1, A1, Z2, A2)
 
 
@@ -201,7 +239,8 @@ def backward(X: Matrix, Y: Matrix, W2: Matrix, activations: Activations) -> Grad
     Returns
     -------
     Gradients
-        dZ2, dW2, db2, dZ1, dW1 and db1. Source: the article's backward pass.
+        Six matrices: dZ2, dW2, db2, dZ1, dW1 and db1. Source: the article's
+        backward pass.
 
     Raises
     ------
@@ -259,6 +298,11 @@ def gradient_descent_step(
     W2 = parameters.W2 - learning_rate * gradients.dW2
     b2 = parameters.b2 - learning_rate * gradients.db2
     return Parameters(W1, b1, W2, b2)
+
+
+def _check_output(output: str) -> None:
+    if output not in ("sigmoid", "softmax"):
+        raise ValueError(f"output={output!r}; it must be 'sigmoid' or 'softmax'.")
 
 
 def _check_2d(**matrices: Matrix) -> None:

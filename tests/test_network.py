@@ -5,7 +5,7 @@ import pytest
 from scipy.optimize import approx_fprime
 
 from sk_twolayer import network
-from sk_twolayer._objective import pack, unpack
+from tests.helpers import pack, unpack
 
 M, N, K = 3, 7, 4
 

@@ -1,0 +1,199 @@
+"""Labels: from y to the small integers that the outputs learn, and back."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+
+Array = NDArray[Any]
+
+# Rows looked at together, so that finding the classes takes no copy of y.
+LABEL_ROWS = 2**16
+
+
+class Labels(NamedTuple):
+    """What was found in y.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (K,), dtype of y
+        Sorted labels; 0, ..., L - 1 for multilabel y.
+    targets : ndarray of shape (n,) or (n, L), integer
+        Each sample's index into `classes`, or its indicator row.
+    n_outputs : int
+        Output neurons: 1 for two classes, else one a class or label.
+    activation : {"logistic", "softmax"}
+        The output's activation.
+    """
+
+    classes: Array
+    targets: Array
+    n_outputs: int
+    activation: str
+
+
+def encode_labels(y: Any) -> Labels:
+    """Find the classes and each sample's target.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), (n, 1) or (n, L), or sparse (n, L)
+        Labels of any type, or an indicator matrix.
+
+    Returns
+    -------
+    Labels
+        Classes and targets.
+
+    Raises
+    ------
+    ValueError
+        If y is no classification target or has one class only.
+    """
+    if sparse.issparse(y) or (y.ndim == 2 and y.shape[1] > 1):
+        check_classification_targets(y)
+        kind = type_of_target(y)
+        if kind != "multilabel-indicator":
+            raise ValueError(
+                f"y of shape {y.shape} is {kind}; a two-dimensional y must be an "
+                "indicator matrix of 0 and 1, one column a label."
+            )
+        y = y.toarray() if sparse.issparse(y) else y
+        targets = (y != 0).astype(np.int8)
+        return Labels(np.arange(y.shape[1]), targets, y.shape[1], "logistic")
+    y = column_or_1d(y, warn=True)
+    classes = _unique(y)
+    # Tiled, since few samples a class would look like a continuous target.
+    check_classification_targets(np.tile(classes, 3))
+    if len(classes) < 2:
+        raise ValueError(
+            f"y has one class only, {classes[0]!r}; TwoLayerSigmoidClassifier can't "
+            "train when only one class is present: give samples of two classes."
+        )
+    targets = encode_known(y, classes)
+    if len(classes) == 2:
+        return Labels(classes, targets, 1, "logistic")
+    return Labels(classes, targets, len(classes), "softmax")
+
+
+def encode_known(y: Array, classes: Array) -> Array:
+    """Index of each label in sorted classes that contain it.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), any dtype
+        Labels.
+    classes : ndarray of shape (K,), dtype of y
+        Sorted labels.
+
+    Returns
+    -------
+    ndarray of shape (n,), the smallest signed integer dtype
+        Indices.
+    """
+    targets = np.empty(len(y), dtype=np.min_scalar_type(-len(classes)))
+    for start in range(0, len(y), LABEL_ROWS):
+        rows = slice(start, start + LABEL_ROWS)
+        targets[rows] = np.searchsorted(classes, y[rows])
+    return targets
+
+
+def _unique(y: Array) -> Array:
+    try:
+        found = [
+            np.unique(y[start : start + LABEL_ROWS])
+            for start in range(0, len(y), LABEL_ROWS)
+        ]
+        return found[0] if len(found) == 1 else np.unique(np.concatenate(found))
+    except TypeError as error:
+        raise ValueError(
+            "Unknown label type: y mixes types that cannot be ordered "
+            f"({error}); give labels of one type."
+        ) from error
+
+
+def weigh_samples(
+    labels: Labels, class_weight: Any, sample_weight: Array | None
+) -> Array | None:
+    """Product of each sample's weight and its class's.
+
+    Parameters
+    ----------
+    labels : Labels
+        What `encode_labels` returned.
+    class_weight : dict, "balanced" or None
+        Weights of the classes; "balanced" is n / (K count), counts being weighted.
+    sample_weight : ndarray of shape (n,), float64, or None
+        Weights of the samples.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64, or None
+        The products; None where all are 1.
+
+    Raises
+    ------
+    ValueError
+        If a class has no weight or class_weight does not fit y.
+    """
+    if class_weight is None:
+        return sample_weight
+    if labels.targets.ndim == 2:
+        of_class = compute_sample_weight(class_weight, labels.targets)
+    else:
+        if isinstance(class_weight, str):
+            count = np.bincount(labels.targets, sample_weight, len(labels.classes))
+            weights = count.sum() / (
+                np.count_nonzero(count) * np.maximum(count, 1e-300)
+            )
+        else:
+            weights = compute_class_weight(
+                class_weight, classes=labels.classes, y=labels.classes
+            )
+        of_class = weights[labels.targets]
+    return of_class if sample_weight is None else sample_weight * of_class
+
+
+def drop_zero_weights(
+    X: Any, labels: Labels, sample_weight: Array
+) -> tuple[Any, Labels, Array]:
+    """Leave out the samples of weight 0.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, m), float
+        Samples in rows.
+    labels : Labels
+        What `encode_labels` returned.
+    sample_weight : ndarray of shape (n,), float64
+        Weights.
+
+    Returns
+    -------
+    X : ndarray or CSR matrix of shape (n', m), float
+        The samples that count; a copy where any was left out.
+    labels : Labels
+        Their targets; the classes are unchanged.
+    sample_weight : ndarray of shape (n',), float64
+        Their weights.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two classes are left.
+    """
+    kept = sample_weight > 0
+    left = labels.targets[kept]
+    if not kept.any() or (left.ndim == 1 and left.min() == left.max()):
+        raise ValueError(
+            "sample_weight leaves fewer than two classes with a weight above 0: only "
+            "one class can't be learned; give samples of two classes a positive weight."
+        )
+    if kept.all():
+        return X, labels, sample_weight
+    return X[kept], labels._replace(targets=left), sample_weight[kept]

@@ -1,0 +1,162 @@
+"""The output layer: the one place that knows sigmoid from softmax.
+
+Samples are rows. Both give dZ2 = A2 - Y; only the cost and the probabilities
+differ. Targets are small integers: 0 or 1 for each sigmoid output, the class's
+index for softmax.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, log_expit, log_softmax
+
+Array = NDArray[Any]
+
+
+class Output(Protocol):
+    """What the objective and the estimator need of an output layer."""
+
+    def prepare(self, targets: Array, dtype: Any) -> Array:
+        """What `costs` takes, for one block of integer targets."""
+
+    def costs(self, Z2: Array, prepared: Array) -> tuple[Array, Array]:
+        """Cost of each sample (b,), and dZ2 (b, K)."""
+
+    def probabilities(self, Z2: Array) -> Array:
+        """Probabilities (b, columns) from Z2 (b, K)."""
+
+    def log_probabilities(self, Z2: Array) -> Array:
+        """Logarithms of the probabilities, finite for finite Z2."""
+
+    def columns(self, n_outputs: int) -> int:
+        """Columns of the probabilities."""
+
+    def decide(self, Z2: Array, classes: Array) -> Array:
+        """Labels from Z2 (n, K)."""
+
+
+class Sigmoid:
+    """K independent sigmoid outputs, one a label."""
+
+    def prepare(self, targets: Array, dtype: Any) -> Array:
+        """Signs, +1 for target 0 and -1 for target 1, of shape (b, K)."""
+        signs = targets.reshape(len(targets), -1).astype(dtype)
+        signs *= -2
+        signs += 1
+        return signs
+
+    def costs(self, Z2: Array, prepared: Array) -> tuple[Array, Array]:
+        """Cross-entropy log(1 + exp(t)), with t = Z2 for target 0 and -Z2 for 1.
+
+        Written in exp(-|t|), so that neither side overflows or cancels; then
+        sigma(t) = exp(t - cost), and dZ2 is that with the sign of t / Z2.
+        """
+        t = Z2 * prepared
+        costs = np.copysign(t, -1)
+        np.exp(costs, out=costs)
+        np.log1p(costs, out=costs)
+        costs += np.maximum(t, 0)
+        t -= costs
+        dZ2 = np.exp(t, out=t)
+        dZ2 *= prepared
+        return costs[:, 0] if costs.shape[1] == 1 else costs.sum(axis=1), dZ2
+
+    def probabilities(self, Z2: Array) -> Array:
+        """A2 = sigma(Z2)."""
+        return np.asarray(expit(Z2))
+
+    def log_probabilities(self, Z2: Array) -> Array:
+        """Log sigma(Z2)."""
+        return np.asarray(log_expit(Z2))
+
+    def columns(self, n_outputs: int) -> int:
+        """One a label."""
+        return n_outputs
+
+    def decide(self, Z2: Array, classes: Array) -> Array:
+        """Indicator matrix of the labels more probable than not."""
+        return (Z2 > 0).astype(int)
+
+
+class BinarySigmoid(Sigmoid):
+    """The article's one output: A2 is the probability of the second class."""
+
+    def probabilities(self, Z2: Array) -> Array:
+        """1 - A2 and A2, as sigma(-Z2) and sigma(Z2)."""
+        return np.hstack([expit(-Z2), expit(Z2)])
+
+    def log_probabilities(self, Z2: Array) -> Array:
+        """Log sigma(-Z2) and log sigma(Z2)."""
+        return np.hstack([log_expit(-Z2), log_expit(Z2)])
+
+    def columns(self, n_outputs: int) -> int:
+        """Two."""
+        return 2
+
+    def decide(self, Z2: Array, classes: Array) -> Array:
+        """The second class where A2 > 1/2."""
+        return classes[(Z2[:, 0] > 0).astype(np.intp)]
+
+
+class Softmax:
+    """K outputs that share one probability: K > 2 classes."""
+
+    def prepare(self, targets: Array, dtype: Any) -> Array:
+        """Class indices, of shape (b, 1)."""
+        return targets.reshape(-1, 1).astype(np.intp)
+
+    def costs(self, Z2: Array, prepared: Array) -> tuple[Array, Array]:
+        """Cross-entropy log(sum exp Z2) - Z2[class]."""
+        Z = Z2 - Z2.max(axis=1, keepdims=True)
+        of_class = np.take_along_axis(Z, prepared, axis=1)
+        np.exp(Z, out=Z)
+        # The class's own term is kept apart: A2 - 1 would cancel where A2 is near 1.
+        own = np.take_along_axis(Z, prepared, axis=1)
+        np.put_along_axis(Z, prepared, 0, axis=1)
+        others = Z.sum(axis=1, keepdims=True)
+        total = own + others
+        costs = np.where(of_class == 0, np.log1p(others), np.log(total) - of_class)
+        Z /= total
+        np.put_along_axis(Z, prepared, -others / total, axis=1)
+        return costs[:, 0], Z
+
+    def probabilities(self, Z2: Array) -> Array:
+        """A2 = softmax(Z2), each row summing to 1."""
+        A2 = np.exp(Z2 - Z2.max(axis=1, keepdims=True))
+        A2 /= A2.sum(axis=1, keepdims=True)
+        return A2
+
+    def log_probabilities(self, Z2: Array) -> Array:
+        """Log softmax(Z2) along the outputs."""
+        return np.asarray(log_softmax(Z2, axis=1))
+
+    def columns(self, n_outputs: int) -> int:
+        """One a class."""
+        return n_outputs
+
+    def decide(self, Z2: Array, classes: Array) -> Array:
+        """The class of the largest Z2."""
+        return classes[Z2.argmax(axis=1)]
+
+
+def choose_output(activation: str, n_outputs: int) -> Output:
+    """The output layer of an activation's name.
+
+    Parameters
+    ----------
+    activation : {"logistic", "softmax"}
+        The name, as MLPClassifier's ``out_activation_``.
+    n_outputs : int
+        Output neurons, K.
+
+    Returns
+    -------
+    Output
+        The output layer.
+    """
+    if activation == "softmax":
+        return Softmax()
+    return BinarySigmoid() if n_outputs == 1 else Sigmoid()
