@@ -2,65 +2,119 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
     _check_sample_weight,
     check_is_fitted,
     validate_data,
 )
 
+from sk_twolayer._blocks import Standardisation
+from sk_twolayer._callbacks import Callbacks, CallbackSupportMixin
 from sk_twolayer._forward import forward_blocks
-from sk_twolayer._labels import Labels, drop_zero_weights, encode_labels
-from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._labels import (
+    Labels,
+    drop_zero_weights,
+    encode_for_classes,
+    encode_labels,
+    weigh_samples,
+)
 from sk_twolayer._outputs import Output, choose_output
-from sk_twolayer._solvers import Solution, gradient_descent, lbfgs
-from sk_twolayer._start import initial_parameters, standardise
 from sk_twolayer._threads import Workers, count_threads
+from sk_twolayer._training import Samples, Settings, Trained, train, train_more
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
 
+DTYPES = [np.float64, np.float32]
 
-class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
-    """Binary classifier: one hidden layer of sigmoid neurons, one sigmoid output.
 
-    Minimises mean cross-entropy + alpha / (2 n) (|W1|^2 + |W2|^2), n being the
-    number of samples or the sum of their weights; biases are not penalised.
+def _is_stochastic(estimator: TwoLayerSigmoidClassifier) -> bool:
+    if estimator.solver == "lbfgs":
+        raise AttributeError(
+            "partial_fit needs solver='gd' or solver='adam'; solver='lbfgs' has no "
+            "steps that can go on with other samples."
+        )
+    return True
+
+
+class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+    """Classifier with one hidden layer of sigmoid neurons.
+
+    Two classes are learned by one sigmoid output, K > 2 by K outputs with softmax,
+    and a multilabel indicator y by one sigmoid output a label. Training minimises
+
+        mean cross-entropy + alpha / (2 n) (|W1|^2 + |W2|^2),
+
+    n being the number of samples or the sum of their weights; biases are not
+    penalised. k stands for `n_hidden`, m for features, n for samples, K for outputs.
 
     Parameters
     ----------
     n_hidden : int, default=16
-        Hidden neurons, k.
-    solver : {"lbfgs", "gd"}, default="lbfgs"
-        "lbfgs" is scipy's L-BFGS; "gd" is full-batch gradient descent with a
-        constant learning rate, W <- W - learning_rate dW.
+        Hidden neurons: k, the rows of W1. More follow finer detail and take longer;
+        with `alpha` at its default too many do little harm.
+    solver : {"lbfgs", "gd", "adam"}, default="lbfgs"
+        "lbfgs" (scipy's L-BFGS) reaches the lowest cost and has no learning rate to
+        choose. "adam" takes steps on batches, for very many samples. "gd" is the
+        article's gradient descent, W <- W - learning_rate dW, for teaching.
     alpha : float, default=1.0
-        L2 penalty, as in MLPClassifier; 1 is a unit-variance Gaussian prior on
-        the weights, the twin of LogisticRegression's ``C=1``.
-    learning_rate : float, default=0.5
-        Step length of "gd"; "lbfgs" does not use it.
+        L2 penalty on W1 and W2, as in MLPClassifier; 1 is a unit-variance Gaussian
+        prior on the weights, the twin of LogisticRegression's ``C=1``. Raise it (to
+        10) where the validation cost exceeds the training cost, lower it (to 0.1)
+        where both are high.
+    class_weight : dict, "balanced" or None, default=None
+        Weight of each class, multiplied with the samples'; "balanced" is
+        n / (K count), for classes of unequal size. For multilabel y a list of dicts.
+    learning_rate : float or "auto", default="auto"
+        Step length, the eta of W <- W - eta dW, for "gd" and "adam". "auto" is 0.5
+        for "gd" and 0.001 for "adam". Lower it where the cost rises.
+    momentum : float, default=0.0
+        Part of the last step that "gd" takes again, in [0, 1); 0 is the article's
+        descent, 0.9 is usual with batches.
+    batch_size : int or "auto", default="auto"
+        Samples in a step of "gd" or "adam". "auto" is all of them for "gd", as in
+        the article, and 200 for "adam". Raise it for smoother, lower it for more
+        steps.
     max_iter : int, default=1000
-        Most iterations.
+        Most iterations; with batches most epochs. Raise it on a ConvergenceWarning.
     tol : float, default=1e-4
-        Training ends when no entry of the gradient exceeds this.
+        "lbfgs" and "gd" end when no entry of the gradient exceeds this; with batches
+        or early stopping training ends when the cost has not improved by this, in
+        nats, for `n_iter_no_change` iterations.
+    early_stopping : bool, default=False
+        Hold out samples, stratified by class, follow their cross-entropy and return
+        the weights where it was least. Copies the samples.
+    validation_fraction : float, default=0.1
+        Part of the samples that `early_stopping` holds out, in (0, 1).
+    n_iter_no_change : int, default=10
+        Iterations without improvement that end training, see `tol`.
+    n_init : int, default=1
+        Starts with different weights, of which the best is kept, by validation cost
+        or else by training cost. Raise it where results differ between seeds.
+    warm_start : bool, default=False
+        Whether `fit` goes on from the weights of the last `fit`.
     random_state : int, RandomState instance or None, default=None
-        Draws the starting weights, for features centred and scaled.
+        Draws the starting weights (for features centred and scaled), the held-out
+        samples and the batches.
     n_jobs : int or None, default=-1
         Threads. -1 is all that BLAS may use: all cores, or what
         `threadpoolctl.threadpool_limits`, OMP_NUM_THREADS or the joblib worker
         that `fit` runs in leaves; None is 1 unless in a `joblib.parallel_config`.
         Small problems use one thread.
+    verbose : bool or int, default=False
+        Print a line an iteration.
 
     Attributes
     ----------
@@ -68,26 +122,36 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         First layer's weights, neuron x feature.
     b1_ : ndarray of shape (k, 1), float64
         First layer's biases.
-    W2_ : ndarray of shape (1, k), float64
-        Second layer's weights, output x neuron.
-    b2_ : ndarray of shape (1, 1), float64
-        Second layer's bias.
-    classes_ : ndarray of shape (2,), dtype of y
-        Class labels; the second is the one that A2 gives the probability of.
+    W2_ : ndarray of shape (K, k), float64
+        Second layer's weights, output x neuron; (1, k) for two classes.
+    b2_ : ndarray of shape (K, 1), float64
+        Second layer's biases.
+    classes_ : ndarray of shape (n_classes,), dtype of y
+        Class labels. Of two, the second is the one that A2 gives the probability
+        of; for multilabel y the columns' numbers.
     n_features_in_ : int
         Features seen in `fit`, m.
     feature_names_in_ : ndarray of shape (m,), object
         Names of the features, where X had them.
     n_outputs_ : int
-        Output neurons, K: 1.
-    out_activation_ : {"logistic"}
+        Output neurons, K.
+    out_activation_ : {"logistic", "softmax"}
         The output's activation.
     n_iter_ : int
-        Iterations done.
+        Iterations done; with batches epochs.
     loss_ : float
-        Final cost, the penalty included, in nats.
+        Cost at the fitted weights, the penalty included, in nats.
     loss_curve_ : list of float, of length n_iter_ + 1
-        Cost at the start and after each iteration, in nats.
+        Cost at the start and after each iteration, in nats; with batches the mean
+        over each epoch's batches.
+    validation_loss_curve_ : list of float, of length n_iter_ + 1
+        Cross-entropy of the held-out samples likewise, in nats; only with
+        `early_stopping`.
+
+    See Also
+    --------
+    sk_twolayer.network : The article's equations.
+    sklearn.neural_network.MLPClassifier : Any number of layers.
 
     References
     ----------
@@ -97,27 +161,40 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> from sklearn.datasets import load_breast_cancer
-    >>> from sklearn.pipeline import make_pipeline
-    >>> from sklearn.preprocessing import StandardScaler
     >>> from sk_twolayer import TwoLayerSigmoidClassifier
     >>> X, y = load_breast_cancer(return_X_y=True)
-    >>> model = make_pipeline(
-    ...     StandardScaler(), TwoLayerSigmoidClassifier(random_state=0)
-    ... ).fit(X, y)
-    >>> model[-1].W1_.shape
+    >>> model = TwoLayerSigmoidClassifier(random_state=0).fit(X, y)
+    >>> model.W1_.shape
     (16, 30)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_hidden": [Interval(Integral, 1, None, closed="left")],
-        "solver": [StrOptions({"lbfgs", "gd"})],
+        "solver": [StrOptions({"lbfgs", "gd", "adam"})],
         "alpha": [Interval(Real, 0, None, closed="left")],
-        "learning_rate": [Interval(Real, 0, None, closed="neither")],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "learning_rate": [
+            Interval(Real, 0, None, closed="neither"),
+            StrOptions({"auto"}),
+        ],
+        "momentum": [Interval(Real, 0, 1, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "n_init": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
+        "verbose": ["verbose"],
     }
+    _doc_link_module = "sk_twolayer"
+    _doc_link_template = (
+        "https://sk-twolayer.readthedocs.io/en/stable/api.html"
+        "#{estimator_module}.{estimator_name}"
+    )
 
     def __init__(
         self,
@@ -125,40 +202,69 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         *,
         solver: str = "lbfgs",
         alpha: float = 1.0,
-        learning_rate: float = 0.5,
+        class_weight: Any = None,
+        learning_rate: float | str = "auto",
+        momentum: float = 0.0,
+        batch_size: int | str = "auto",
         max_iter: int = 1000,
         tol: float = 1e-4,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        n_init: int = 1,
+        warm_start: bool = False,
         random_state: Any = None,
         n_jobs: int | None = -1,
+        verbose: bool | int = False,
     ) -> None:
         self.n_hidden = n_hidden
         self.solver = solver
         self.alpha = alpha
+        self.class_weight = class_weight
         self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.batch_size = batch_size
         self.max_iter = max_iter
         self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.n_init = n_init
+        self.warm_start = warm_start
         self.random_state = random_state
         self.n_jobs = n_jobs
+        self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
         return tags
 
     @_fit_context(prefer_skip_nested_validation=True)
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        coef_init: Sequence[ArrayLike] | None = None,
+        intercept_init: Sequence[ArrayLike] | None = None,
     ) -> TwoLayerSigmoidClassifier:
         """Fit the network.
 
         Parameters
         ----------
-        X : array-like of shape (n, m), float
-            Samples in rows; float32 stays float32, all else becomes float64.
-        y : array-like of shape (n,), any label type
-            Labels of two classes.
+        X : array-like or sparse matrix of shape (n, m), float
+            Samples in rows. float32 stays float32, all else becomes float64; CSR
+            stays sparse, other sparse formats become CSR.
+        y : array-like of shape (n,) or (n, L), any label type
+            Labels, or an indicator matrix of L labels.
         sample_weight : array-like of shape (n,), float, default=None
-            Weights; a whole number equals repeating the row.
+            Weights; a whole number equals repeating the row, 0 leaving it out.
+        coef_init : sequence of two array-likes, (m, k) and (k, K), default=None
+            Weights to start from, laid out as `coefs_`.
+        intercept_init : sequence of two array-likes, (k,) and (K,), default=None
+            Biases to start from, laid out as `intercepts_`.
 
         Returns
         -------
@@ -172,91 +278,188 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
             weights; a model fitted before is then left as it was.
         """
         with self._unchanged_on_error():
-            X, y = validate_data(self, X, y, dtype=[np.float64, np.float32])
+            X, y = self._validate(X, y, reset=True)
             labels = encode_labels(y)
-            if len(labels.classes) > 2:
-                raise ValueError(
-                    "Only binary classification is supported. The type of the target "
-                    f"is multiclass: y has {len(labels.classes)} classes."
-                )
-            if sample_weight is not None:
-                sample_weight = _check_sample_weight(
-                    sample_weight, X, dtype=np.float64, ensure_non_negative=True
-                )
-                X, labels, sample_weight = drop_zero_weights(X, labels, sample_weight)
-            with self._workers(X.shape, self.n_hidden).started() as workers:
-                parameters, center, solution = self._train(
-                    X, labels, sample_weight, workers
-                )
-            self._store(parameters, center, labels, solution)
+            samples = self._weigh(X, labels, sample_weight)
+            initial = self._initial(X.shape[1], labels, coef_init, intercept_init)
+            data = {
+                "X": X,
+                "y": y,
+                "metadata": None
+                if sample_weight is None
+                else {"sample_weight": sample_weight},
+            }
+            callbacks = Callbacks(self, data, self.max_iter, self.n_init)
+            trained = train(
+                samples,
+                self._settings(),
+                check_random_state(self.random_state),
+                initial,
+                callbacks,
+                lambda *network: self._network_attributes(labels, *network),
+            )
+            vars(self).pop("validation_loss_curve_", None)
+            self._store(labels, trained, trained.history)
+            if self.early_stopping:
+                self.validation_loss_curve_ = trained.validation_history
+            callbacks.end()
         return self
 
-    def _workers(self, shape: tuple[int, int], n_hidden: int) -> Workers:
-        n, m = shape
-        return Workers(count_threads(self.n_jobs, n * (m + 1.0) * n_hidden))
-
-    def _train(
-        self, X: Array, labels: Labels, sample_weight: Array | None, workers: Workers
-    ) -> tuple[Parameters, Array, Solution]:
-        """Run the solver from a random start and judge what it returns."""
-        scales = standardise(X, self.alpha, sample_weight)
-        objective = CrossEntropyObjective(
-            X,
-            labels.targets,
-            self.n_hidden,
-            labels.n_outputs,
-            choose_output(labels.activation, labels.n_outputs),
-            alpha=self.alpha,
-            sample_weight=sample_weight,
-            # The article's descent moves the article's own parameters.
-            standardisation=None if self.solver == "gd" else scales,
-            workers=workers,
-        )
-        rng = check_random_state(self.random_state)
-        start = objective.from_parameters(
-            initial_parameters(rng, X.shape[1], self.n_hidden, labels.n_outputs, scales)
-        )
-        options = {"max_iter": self.max_iter, "tol": self.tol}
-        # A diverging run overflows on its way to the error raised below.
-        with np.errstate(over="ignore", invalid="ignore"):
-            if self.solver == "gd":
-                solution = gradient_descent(
-                    objective, start, learning_rate=self.learning_rate, **options
-                )
-            else:
-                solution = lbfgs(objective, start, **options)
-            parameters = objective.to_parameters(solution.theta)
-        if not all(np.isfinite(p).all() for p in (*parameters, solution.history[-1])):
-            raise ValueError(
-                f"Training with solver={self.solver!r} ended in non-finite weights "
-                "or cost. Scale the features (StandardScaler), or lower "
-                f"learning_rate={self.learning_rate!r} if solver='gd'."
-            )
-        if not solution.converged:
-            warnings.warn(
-                f"solver={self.solver!r} stopped at max_iter={self.max_iter} before "
-                f"the gradient fell below tol={self.tol}. Increase max_iter or tol, "
-                "or scale the features (StandardScaler).",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        return parameters, scales.center, solution
-
-    def _store(
+    @available_if(_is_stochastic)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
         self,
-        parameters: Parameters,
-        center: Array,
-        labels: Labels,
-        solution: Solution,
-    ) -> None:
-        self.W1_, self.b1_, self.W2_, self.b2_ = parameters
-        self._center = center
-        self.classes_ = labels.classes
-        self.n_outputs_ = labels.n_outputs
-        self.out_activation_ = labels.activation
-        self.n_iter_ = len(solution.history) - 1
-        self.loss_curve_ = solution.history
-        self.loss_ = solution.history[-1]
+        X: ArrayLike,
+        y: ArrayLike,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> TwoLayerSigmoidClassifier:
+        """Go on training with one pass over these samples; not with "lbfgs".
+
+        The first call's samples set the scale on which "adam" steps. The penalty
+        counts these samples as n.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, m), float
+            Samples in rows.
+        y : array-like of shape (n,) or (n, L), any label type
+            Their labels, not necessarily of every class.
+        classes : array-like of shape (n_classes,), default=None
+            All classes, in any order; needed in the first call.
+        sample_weight : array-like of shape (n,), float, default=None
+            Weights.
+
+        Returns
+        -------
+        TwoLayerSigmoidClassifier
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If the first call has no classes, y has others, or the input cannot be
+            used; the model is then left as it was.
+        """
+        with self._unchanged_on_error():
+            fitted = hasattr(self, "W1_")
+            if self.early_stopping:
+                raise ValueError("partial_fit does not support early_stopping=True.")
+            if isinstance(self.class_weight, str):
+                raise ValueError(
+                    "class_weight='balanced' is not supported by partial_fit, which "
+                    "does not see all of y: give a dict, or use sample_weight."
+                )
+            X, y = self._validate(X, y, reset=not fitted)
+            labels = encode_for_classes(
+                y, classes, self.classes_ if fitted else None, self._fitted_labels()
+            )
+            samples = self._weigh(X, labels, sample_weight, keep_one=True)
+            if not hasattr(self, "_rng") or not fitted:
+                self._rng = check_random_state(self.random_state)
+            trained = train_more(
+                samples,
+                self._settings(),
+                self._rng,
+                self._parameters() if fitted else None,
+                self._standardisation if fitted else None,
+                getattr(self, "_optimizer", None),
+            )
+            history = [*getattr(self, "loss_curve_", []), *trained.history]
+            self._store(labels, trained, history)
+            self.n_iter_ = len(history)
+            self._optimizer = trained.optimizer
+        return self
+
+    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse="csr",
+            dtype=DTYPES,
+            multi_output=True,
+            reset=reset,
+        )
+        return X, y
+
+    def _weigh(
+        self, X: Any, labels: Labels, sample_weight: Any, keep_one: bool = False
+    ) -> Samples:
+        """Samples with the product of their weights and their classes'."""
+        if sample_weight is not None:
+            sample_weight = _check_sample_weight(
+                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+            )
+        weight = weigh_samples(labels, self.class_weight, sample_weight)
+        if weight is not None:
+            X, labels, weight = drop_zero_weights(X, labels, weight, keep_one)
+        return Samples(X, labels, weight)
+
+    def _initial(
+        self, m: int, labels: Labels, coef_init: Any, intercept_init: Any
+    ) -> Parameters | None:
+        """Weights to start from, checked; None where they are to be drawn."""
+        k, outputs = self.n_hidden, labels.n_outputs
+        needed = Parameters((k, m), (k, 1), (outputs, k), (outputs, 1))
+        if coef_init is not None or intercept_init is not None:
+            if coef_init is None or intercept_init is None:
+                raise ValueError("coef_init and intercept_init go together: give both.")
+            W1, W2 = (np.asarray(c, dtype=float).T for c in coef_init)
+            b1, b2 = (np.asarray(b, dtype=float)[:, None] for b in intercept_init)
+            given, source = Parameters(W1, b1, W2, b2), "coef_init, intercept_init"
+        elif self.warm_start and hasattr(self, "W1_"):
+            if not np.array_equal(labels.classes, self.classes_):
+                raise ValueError(
+                    f"warm_start=True needs the classes of the last fit, "
+                    f"{self.classes_}; y has {labels.classes}."
+                )
+            given, source = self._parameters(), "warm_start=True"
+        else:
+            return None
+        for name, value, shape in zip(
+            Parameters._fields, given, needed, strict=True
+        ):
+            if value.shape != shape:
+                raise ValueError(
+                    f"{source}: {name} has shape {value.shape}, but n_hidden={k}, "
+                    f"{m} features and {outputs} output(s) need {shape}."
+                )
+            if not np.isfinite(value).all():
+                raise ValueError(f"{source}: {name} has NaN or infinite entries.")
+        return given
+
+    def _settings(self) -> Settings:
+        return Settings(*(getattr(self, name) for name in Settings._fields))
+
+    def _fitted_labels(self) -> tuple[int, str] | None:
+        if hasattr(self, "W1_"):
+            return self.n_outputs_, self.out_activation_
+        return None
+
+    def _parameters(self) -> Parameters:
+        return Parameters(self.W1_, self.b1_, self.W2_, self.b2_)
+
+    def _network_attributes(
+        self, labels: Labels, parameters: Parameters, standardisation: Standardisation
+    ) -> dict[str, Any]:
+        """What `predict` needs, as attributes."""
+        return {
+            **{f"{name}_": value for name, value in parameters._asdict().items()},
+            "classes_": labels.classes,
+            "n_outputs_": labels.n_outputs,
+            "out_activation_": labels.activation,
+            "_standardisation": standardisation,
+        }
+
+    def _store(self, labels: Labels, trained: Trained, history: list[float]) -> None:
+        attributes = self._network_attributes(
+            labels, trained.parameters, trained.standardisation
+        )
+        vars(self).update(attributes)
+        self.n_iter_ = len(history) - 1
+        self.loss_curve_ = history
+        self.loss_ = trained.cost
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
@@ -265,22 +468,24 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         try:
             yield
         except BaseException:
+            # scikit-learn's decorator around `fit` still ends the callbacks.
+            state = {n: v for n, v in vars(self).items() if "_callback" in n}
             vars(self).clear()
-            vars(self).update(before)
+            vars(self).update(before | state)
             raise
 
     def decision_function(self, X: ArrayLike) -> Array:
-        """Z2 of each sample: the log-odds of the second class.
+        """Z2 of each sample: of two classes the log-odds of the second.
 
         Parameters
         ----------
-        X : array-like of shape (n, m), float
+        X : array-like or sparse matrix of shape (n, m), float
             Samples in rows.
 
         Returns
         -------
-        ndarray of shape (n,), float64 or float32
-            Log-odds, in nats. Source: the article's Z2 = W2 A1 + b2.
+        ndarray of shape (n,) or (n, K), float64 or float32
+            Z2, in nats. Source: the article's Z2 = W2 A1 + b2.
 
         Raises
         ------
@@ -293,17 +498,17 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         return Z2[:, 0] if self.n_outputs_ == 1 else Z2
 
     def predict(self, X: ArrayLike) -> Array:
-        """Label of the more probable class.
+        """Label of the most probable class, or every label more probable than not.
 
         Parameters
         ----------
-        X : array-like of shape (n, m), float
+        X : array-like or sparse matrix of shape (n, m), float
             Samples in rows.
 
         Returns
         -------
-        ndarray of shape (n,), dtype of classes_
-            Labels.
+        ndarray of shape (n,) or (n, L), dtype of classes_
+            Labels, or an indicator matrix.
 
         Raises
         ------
@@ -316,17 +521,18 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         return self._output().decide(Z2, self.classes_)
 
     def predict_proba(self, X: ArrayLike) -> Array:
-        """Probability of each class.
+        """Probability of each class or label.
 
         Parameters
         ----------
-        X : array-like of shape (n, m), float
+        X : array-like or sparse matrix of shape (n, m), float
             Samples in rows.
 
         Returns
         -------
-        ndarray of shape (n, 2), float64 or float32
-            Probabilities, in the order of ``classes_``. Source: A2 = sigma(Z2).
+        ndarray of shape (n, n_classes) or (n, L), float64 or float32
+            Probabilities, in the order of ``classes_``. Source: A2 = sigma(Z2), or
+            softmax.
 
         Raises
         ------
@@ -340,16 +546,16 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
-        """Log-probability of each class, finite for any finite Z2.
+        """Log-probability of each class or label, finite for any finite Z2.
 
         Parameters
         ----------
-        X : array-like of shape (n, m), float
+        X : array-like or sparse matrix of shape (n, m), float
             Samples in rows.
 
         Returns
         -------
-        ndarray of shape (n, 2), float64 or float32
+        ndarray of shape (n, n_classes) or (n, L), float64 or float32
             Log-probabilities in nats, in the order of ``classes_``.
 
         Raises
@@ -374,20 +580,26 @@ class TwoLayerSigmoidClassifier(ClassifierMixin, BaseEstimator):
     ) -> Array:
         """A function of Z2, and its columns, for each row of X."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=[np.float64, np.float32], reset=False)
+        X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
         function, n_columns = choose(self._output())
-        parameters = Parameters(self.W1_, self.b1_, self.W2_, self.b2_)
-        with self._workers(X.shape, len(self.W1_)).started() as workers:
+        (n, m), k = X.shape, len(self.W1_)
+        work = (X.nnz if sparse.issparse(X) else n * (m + 1.0)) * k
+        with Workers(count_threads(self.n_jobs, work)).started() as workers:
             return forward_blocks(
-                X, parameters, self._center, function, n_columns, workers
+                X,
+                self._parameters(),
+                self._standardisation.center,
+                function,
+                n_columns,
+                workers,
             )
 
     @property
     def coefs_(self) -> list[Array]:
-        """W1 and W2 in MLPClassifier's layout: arrays of shape (m, k) and (k, 1)."""
+        """W1 and W2 in MLPClassifier's layout: arrays of shape (m, k) and (k, K)."""
         return [self.W1_.T, self.W2_.T]
 
     @property
     def intercepts_(self) -> list[Array]:
-        """b1 and b2 in MLPClassifier's layout: arrays of shape (k,) and (1,)."""
+        """b1 and b2 in MLPClassifier's layout: arrays of shape (k,) and (K,)."""
         return [self.b1_[:, 0], self.b2_[:, 0]]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_twolayer._objective import choose_block_rows
+from sk_twolayer._blocks import choose_block_rows
 from sk_twolayer._threads import Workers
 from sk_twolayer.network import Parameters
 

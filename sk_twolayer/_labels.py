@@ -75,10 +75,69 @@ def encode_labels(y: Any) -> Labels:
             f"y has one class only, {classes[0]!r}; TwoLayerSigmoidClassifier can't "
             "train when only one class is present: give samples of two classes."
         )
-    targets = encode_known(y, classes)
-    if len(classes) == 2:
-        return Labels(classes, targets, 1, "logistic")
-    return Labels(classes, targets, len(classes), "softmax")
+    return Labels(classes, encode_known(y, classes), *_outputs_for(classes))
+
+
+def encode_for_classes(
+    y: Any,
+    classes: Any,
+    fitted: Array | None,
+    outputs: tuple[int, str] | None,
+) -> Labels:
+    """Targets of some samples, for classes that are known: what `partial_fit` needs.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), (n, 1) or (n, L), or sparse (n, L)
+        Labels of some of the classes, or an indicator matrix.
+    classes : array-like of shape (n_classes,) or None
+        The caller's classes, in any order.
+    fitted : ndarray of shape (n_classes,) or None
+        Classes of earlier calls, sorted.
+    outputs : tuple of (int, str) or None
+        Output neurons and activation of earlier calls.
+
+    Returns
+    -------
+    Labels
+        Classes and targets.
+
+    Raises
+    ------
+    ValueError
+        If classes are missing, differ from earlier ones or lack a label of y.
+    """
+    if fitted is None and classes is None:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
+    known = fitted
+    if classes is not None:
+        known = np.unique(np.asarray(classes))
+        if fitted is not None and not np.array_equal(known, fitted):
+            raise ValueError(
+                f"classes={classes!r} is not the same as on the last call to "
+                f"partial_fit, which was {fitted!r}."
+            )
+    assert known is not None
+    if sparse.issparse(y) or (y.ndim == 2 and y.shape[1] > 1):
+        labels = encode_labels(y)
+        if not np.array_equal(labels.classes, known):
+            raise ValueError(
+                f"y has {len(labels.classes)} columns; classes={known!r} must number "
+                "them from 0."
+            )
+        return labels
+    y = column_or_1d(y, warn=True)
+    if len(known) < 2:
+        raise ValueError(f"classes={known!r} has fewer than two classes.")
+    others = np.setdiff1d(_unique(y), known)
+    if len(others):
+        raise ValueError(f"y has classes that are not in classes={known!r}: {others}.")
+    n_outputs, activation = outputs or _outputs_for(known)
+    return Labels(known, encode_known(y, known), n_outputs, activation)
+
+
+def _outputs_for(classes: Array) -> tuple[int, str]:
+    return (1, "logistic") if len(classes) == 2 else (len(classes), "softmax")
 
 
 def encode_known(y: Array, classes: Array) -> Array:
@@ -156,11 +215,16 @@ def weigh_samples(
                 class_weight, classes=labels.classes, y=labels.classes
             )
         of_class = weights[labels.targets]
+    if np.min(of_class) < 0 or not np.isfinite(of_class).all():
+        raise ValueError(
+            f"class_weight={class_weight!r} gives a negative or non-finite weight; "
+            "weights must be finite and at least 0."
+        )
     return of_class if sample_weight is None else sample_weight * of_class
 
 
 def drop_zero_weights(
-    X: Any, labels: Labels, sample_weight: Array
+    X: Any, labels: Labels, sample_weight: Array, one_class: bool = False
 ) -> tuple[Any, Labels, Array]:
     """Leave out the samples of weight 0.
 
@@ -172,6 +236,8 @@ def drop_zero_weights(
         What `encode_labels` returned.
     sample_weight : ndarray of shape (n,), float64
         Weights.
+    one_class : bool, default=False
+        Whether samples of one class are enough.
 
     Returns
     -------
@@ -185,11 +251,15 @@ def drop_zero_weights(
     Raises
     ------
     ValueError
-        If fewer than two classes are left.
+        If none is left, or without `one_class` fewer than two classes are left.
     """
     kept = sample_weight > 0
     left = labels.targets[kept]
-    if not kept.any() or (left.ndim == 1 and left.min() == left.max()):
+    if not kept.any():
+        raise ValueError(
+            "sample_weight and class_weight leave no sample with a weight above 0."
+        )
+    if left.ndim == 1 and left.min() == left.max() and not one_class:
         raise ValueError(
             "sample_weight leaves fewer than two classes with a weight above 0: only "
             "one class can't be learned; give samples of two classes a positive weight."

@@ -3,97 +3,53 @@
 Samples are rows here, as scikit-learn stores them. With T = tanh(Z1 / 2) the
 sigmoid is A1 = (1 + T) / 2 and its derivative (1 - T^2) / 4; the halves are
 folded into the small weight matrices, so that the (block, k) array costs one
-matrix product, one tanh and one square. A column of ones beside the features
-carries b1 through the same products.
+matrix product, one tanh and one square.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
+from sk_twolayer._blocks import (
+    CHUNK_ROWS,
+    Block,
+    SampleBlocks,
+    Standardisation,
+    aligned,
+    choose_block_rows,
+    with_ones,
+)
 from sk_twolayer._outputs import Output
 from sk_twolayer._threads import Workers
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
+Sums = TypeVar("Sums")
 
-# A worker's buffers should stay in a core's second-level cache.
-BUFFER_BYTES = 2**21
-# Multiply-adds up to which OpenBLAS multiplies without packing its operands first:
-# for narrow matrices that is up to twice as fast, so blocks go to BLAS in chunks.
+# Multiply-adds up to which OpenBLAS has kernels for small matrices.
 SMALL_PRODUCT = 1_000_000
-CHUNK_ROWS = 256
-CACHE_LINE = 64
-# Standardised samples are kept between evaluations when all of them take no more.
-KEPT_BYTES = 2**25
-
-
-def choose_block_rows(m: int, k: int, itemsize: int) -> int:
-    """Rows of a block: its buffers fill the cache, between 64 and 8192 rows.
-
-    Parameters
-    ----------
-    m, k : int
-        Features and hidden neurons.
-    itemsize : int
-        Bytes of a number.
-
-    Returns
-    -------
-    int
-        Rows, a multiple of 64, and of `CHUNK_ROWS` where there are as many.
-    """
-    rows = min(BUFFER_BYTES // (itemsize * (2 * m + k + 8)), 8192)
-    unit = CHUNK_ROWS if rows >= CHUNK_ROWS else 64
-    return max(rows // unit, 1) * unit
-
-
-class Standardisation(NamedTuple):
-    """Change of variables: training sees (X - center) * scale.
-
-    Attributes
-    ----------
-    center : ndarray of shape (m,), float64
-        Subtracted from each feature.
-    scale : ndarray of shape (m,), float64
-        Multiplies each feature.
-    """
-
-    center: Array
-    scale: Array
-
-
-def _aligned(shape: tuple[int, int], dtype: Any) -> Array:
-    """Uninitialised array on a cache line's boundary: BLAS reads it a third faster."""
-    size = shape[0] * shape[1] * np.dtype(dtype).itemsize
-    raw = np.empty(size + CACHE_LINE, np.uint8)
-    start = -raw.ctypes.data % CACHE_LINE
-    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 class _Buffers:
-    """One worker's arrays, reused from block to block."""
+    """One worker's arrays, reused from block to block: no other array is made."""
 
     def __init__(
         self, rows: int, m: int, k: int, n_outputs: int, n_product: int, dtype: Any
     ) -> None:
-        self.X = _aligned((rows, m + 1), dtype)
-        self.X[:, -1] = 1
-        self.T = _aligned((rows, k), dtype)
-        self.Z2 = _aligned((rows, n_outputs), dtype)
-        self.product = _aligned((rows, n_product), dtype)
-
-
-class _Block(NamedTuple):
-    """A block as the sums need it: samples beside a 1, targets and weights."""
-
-    X: Any
-    targets: Array
-    weight: Array | None
+        self.X = with_ones(rows, m, dtype)
+        self.T = aligned((rows, k), dtype)
+        self.Z2 = aligned((rows, n_outputs), dtype)
+        self.work = np.empty((2, rows, n_outputs), dtype)
+        self.product = aligned((rows, n_product), dtype)
+        n_chunks = max(1, rows // CHUNK_ROWS)
+        self.dW1 = aligned((n_chunks * (m + 1), k), dtype).reshape(n_chunks, m + 1, k)
+        self.dW1_sum = aligned((m + 1, k), dtype)
+        self.dW2 = aligned((k, n_outputs), dtype)
+        self.XdZ2 = aligned((m + 1, n_outputs), dtype)
 
 
 class _Layers(NamedTuple):
@@ -103,27 +59,6 @@ class _Layers(NamedTuple):
     half: Array
     offset: Array
     back: Array | None
-
-
-def _chunks(A: Array, rows: int) -> Array:
-    """View (b, c) as (b / rows, rows, c) for one BLAS call a chunk, where it fits."""
-    if rows and len(A) > rows and len(A) % rows == 0:
-        return A.reshape(-1, rows, A.shape[1])
-    return A
-
-
-def _transposed_product(A: Array, B: Array) -> Array:
-    """A' B of two chunked or plain arrays."""
-    product = np.matmul(np.swapaxes(A, -1, -2), B)
-    return product.sum(axis=0) if product.ndim == 3 else product
-
-
-def _row_view(X: Any, rows: slice) -> Any:
-    """Rows of a CSR matrix that share its memory."""
-    start, stop = X.indptr[rows.start], X.indptr[rows.stop]
-    indptr = X.indptr[rows.start : rows.stop + 1] - start
-    parts = (X.data[start:stop], X.indices[start:stop], indptr)
-    return type(X)(parts, shape=(len(indptr) - 1, X.shape[1]), copy=False)
 
 
 class CrossEntropyObjective:
@@ -180,46 +115,51 @@ class CrossEntropyObjective:
         workers: Workers | None = None,
         block_rows: int | None = None,
     ) -> None:
-        n, m = X.shape
-        self.X, self.targets, self.output = X, targets, output
-        self.alpha, self.sample_weight = alpha, sample_weight
-        self.total = float(n if sample_weight is None else np.sum(sample_weight))
+        m = X.shape[1]
         self.m, self.k, self.n_outputs = m, n_hidden, n_outputs
         self.size = (m + 1) * n_hidden + (n_hidden + 1) * n_outputs
-        self.dtype = X.dtype
+        self.output, self.dtype = output, X.dtype
         self.resolution = float(np.finfo(self.dtype).eps)
         self.centred = standardisation is not None
         self.center, self.scale = standardisation or Standardisation(
             np.zeros(m), np.ones(m)
         )
-        self._center, self._scale = (
-            a.astype(self.dtype) for a in (self.center, self.scale)
+        self._samples = SampleBlocks(
+            X,
+            targets,
+            output,
+            sample_weight,
+            standardisation,
+            block_rows or choose_block_rows(m, n_hidden, self.dtype.itemsize),
         )
-        self._penalty_scale = self.alpha * self.scale[:, None] ** 2
-        self._sparse = sparse.issparse(X)
-        self.workers = workers or Workers()
-        rows = block_rows or choose_block_rows(
-            0 if self._sparse else m, n_hidden, self.dtype.itemsize
-        )
-        self.block_rows = min(rows, n)
+        self.total = self._samples.total
+        self._sparse = self._samples.is_sparse
+        self._penalty = np.zeros(self.size)
+        first, second = self.split(self._penalty)
+        first[:-1] = alpha / self.total * self.scale[:, None] ** 2
+        second[:-1] = alpha / self.total
         small = CHUNK_ROWS * (m + 1) * n_hidden <= SMALL_PRODUCT
         self._chunk_rows = CHUNK_ROWS if small else 0
-        self._starts = range(0, n, self.block_rows)
-        self._kept: dict[int, _Block] = {}
-        self._keep = self._sparse or n * (m + 1) * self.dtype.itemsize <= KEPT_BYTES
         # With one output diag(dZ2) X is enough; else all of dZ1 is needed.
         self._needs_dZ1 = self._sparse or n_outputs > 1
+        self.workers = workers or Workers()
         self._buffers = [
-            _Buffers(
-                self.block_rows,
-                0 if self._sparse else m,
-                n_hidden,
-                n_outputs,
-                n_hidden if self._needs_dZ1 else m + 1,
-                self.dtype,
-            )
-            for _ in range(min(self.workers.n_threads, len(self._starts)))
+            self._make_buffers(self._samples.rows)
+            for _ in range(min(self.workers.n_threads, len(self._samples)))
         ]
+        self._batch_buffers: _Buffers | None = None
+        self._batch_sums = np.empty(self.size)
+        self._slope = np.empty(self.size)
+        shapes = [(m + 1, n_hidden), (n_hidden, n_outputs), (1, n_outputs)]
+        self._halved = [aligned(shape, np.float64) for shape in shapes]
+        into, half, offset = (aligned(shape, self.dtype) for shape in shapes)
+        back = np.empty((n_outputs, n_hidden), self.dtype)
+        self._layer = _Layers(into, half, offset, back if self._needs_dZ1 else None)
+
+    def _make_buffers(self, rows: int) -> _Buffers:
+        m = 0 if self._sparse else self.m
+        n_product = self.k if self._needs_dZ1 else m + 1
+        return _Buffers(rows, m, self.k, self.n_outputs, n_product, self.dtype)
 
     def split(self, theta: Array) -> tuple[Array, Array]:
         """View a flat vector as its two matrices.
@@ -288,6 +228,27 @@ class CrossEntropyObjective:
             second[-1] += 0.5 * W2.sum(axis=1)
         return theta
 
+    def value(self, theta: Array) -> float:
+        """Cost at `theta`.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (size,), float64
+            Flat parameters.
+
+        Returns
+        -------
+        float
+            The cost, in nats.
+        """
+        layers = self._layers(theta)
+        parts = self._over_blocks(
+            lambda: None,
+            lambda block, buffers, _: self._activate(block, layers, buffers)[0],
+        )
+        penalty = 0.5 * float(theta @ (self._penalty * theta))
+        return sum(cost for cost, _ in parts) / self.total + penalty
+
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Cost and gradient at `theta`.
 
@@ -304,143 +265,185 @@ class CrossEntropyObjective:
             Its gradient, of `theta`'s layout.
         """
         layers = self._layers(theta)
-        n_threads = len(self._buffers)
-        parts = self.workers.run(
-            lambda i: self._sum_blocks(layers, i, n_threads), n_threads
+        parts = self._over_blocks(
+            lambda: np.zeros(self.size),
+            lambda block, buffers, sums: self._add_block(
+                block, layers, buffers, *self.split(sums)
+            ),
         )
         cost, sums = parts[0]
         for other_cost, other in parts[1:]:
             cost += other_cost
             sums += other
-        return self._finish(theta, cost, sums)
+        return self._finish(theta, cost, sums, self.total)
+
+    def batches(
+        self, batch_size: int, rng: np.random.RandomState
+    ) -> Iterator[tuple[Block, float]]:
+        """One epoch of batches for `batch_value_and_gradient`.
+
+        Parameters
+        ----------
+        batch_size : int
+            Samples in a batch.
+        rng : RandomState
+            Shuffles the samples.
+
+        Returns
+        -------
+        iterator of (Block, float)
+            Batches, and each one's part of all samples.
+        """
+        if self._batch_buffers is None or len(self._batch_buffers.T) < batch_size:
+            self._batch_buffers = self._make_buffers(batch_size)
+        return self._samples.batches(batch_size, rng)
+
+    def batch_value_and_gradient(
+        self, theta: Array, batch: tuple[Block, float]
+    ) -> tuple[float, Array]:
+        """Unbiased estimate of cost and gradient from one batch.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (size,), float64
+            Flat parameters.
+        batch : tuple of (Block, float)
+            From `batches`.
+
+        Returns
+        -------
+        cost : float
+            The batch's mean cost and the penalty, in nats.
+        gradient : ndarray of shape (size,), float64
+            Its gradient, in an array that the next call writes to.
+        """
+        block, share = batch
+        assert self._batch_buffers is not None
+        sums = self._batch_sums
+        sums.fill(0)
+        layers = self._layers(theta)
+        cost = self._add_block(block, layers, self._batch_buffers, *self.split(sums))
+        return self._finish(theta, cost, sums, share * self.total)
+
+    def _over_blocks(
+        self,
+        start: Callable[[], Sums],
+        add: Callable[[Block, _Buffers, Sums], float],
+    ) -> list[tuple[float, Sums]]:
+        """Each worker's cost and sums over its run of blocks, in a fixed order."""
+        n_workers, n_blocks = len(self._buffers), len(self._samples)
+
+        def part(worker: int) -> tuple[float, Sums]:
+            sums, cost, buffers = start(), 0.0, self._buffers[worker]
+            begin, end = (n_blocks * w // n_workers for w in (worker, worker + 1))
+            for i in range(begin, end):
+                cost += add(self._samples.load(i, buffers.X), buffers, sums)
+            return cost, sums
+
+        return self.workers.run(part, n_workers)
 
     def _layers(self, theta: Array) -> _Layers:
         first, second = self.split(theta)
-        half = 0.5 * second[:-1]
-        offset = second[-1] if self.centred else second[-1] + half.sum(axis=0)
-        into = 0.5 * first
+        into, half, offset = self._halved
+        np.multiply(first, 0.5, out=into)
+        np.multiply(second[:-1], 0.5, out=half)
+        offset[...] = second[-1]
+        if not self.centred:
+            offset += half.sum(axis=0)
         if self._sparse:
+            # A sparse X stays as it is: its weights are scaled and shifted instead.
             into[:-1] *= self.scale[:, None]
             into[-1] -= self.center @ into[:-1]
-        dtype = self.dtype
-        back = None
-        if self._needs_dZ1:
-            back = (0.5 * half.T).astype(dtype)
-        return _Layers(
-            into.astype(dtype, copy=False),
-            half.astype(dtype, copy=False),
-            offset.astype(dtype, copy=False),
-            back,
-        )
+        layer = self._layer
+        for rounded, exact in zip(layer[:3], self._halved, strict=True):
+            rounded[...] = exact
+        if layer.back is not None:
+            np.multiply(half.T, 0.5, out=layer.back, casting="same_kind")
+        return layer
 
-    def _sum_blocks(
-        self, layers: _Layers, worker: int, n_workers: int
-    ) -> tuple[float, Array]:
-        """Cost and gradient sums over one worker's run of blocks."""
-        sums = np.zeros(self.size)
-        first, second = self.split(sums)
-        cost = 0.0
-        n_blocks = len(self._starts)
-        buffers = self._buffers[worker]
-        begin, end = (n_blocks * w // n_workers for w in (worker, worker + 1))
-        for i in range(begin, end):
-            cost += self._add_block(
-                self._load(i, buffers), layers, buffers, first, second
-            )
-        return cost, sums
-
-    def _load(self, i: int, buffers: _Buffers) -> _Block:
-        """Block i, standardised, beside its targets and weights."""
-        if i in self._kept:
-            return self._kept[i]
-        start = self._starts[i]
-        rows = slice(start, min(start + self.block_rows, self.X.shape[0]))
-        length = rows.stop - rows.start
+    def _activate(
+        self, block: Block, layers: _Layers, buffers: _Buffers
+    ) -> tuple[float, Array, Array]:
+        """Forward: the sum of a block's costs, T (b, k), and its weighted dZ2 (b, K)."""
+        X, targets, weight = block
+        length = X.shape[0]
+        T, Z2 = buffers.T[:length], buffers.Z2[:length]
         if self._sparse:
-            X = _row_view(self.X, rows)
+            np.add(X @ layers.into[:-1], layers.into[-1], out=T)
         else:
-            if self._keep:
-                X = _aligned((length, self.m + 1), self.dtype)
-                X[:, -1] = 1
-            else:
-                X = buffers.X[:length]
-            features = X[:, :-1]
-            if self.centred:
-                # Subtracting in the input's own precision is exact near the centre.
-                np.subtract(self.X[rows], self._center, out=features)
-                features *= self._scale
-            else:
-                features[...] = self.X[rows]
-        weight = None
-        if self.sample_weight is not None:
-            weight = self.sample_weight[rows].astype(self.dtype)
-        block = _Block(X, self.output.prepare(self.targets[rows], self.dtype), weight)
-        if self._keep:
-            self._kept[i] = block
-        return block
+            np.matmul(self._chunks(X), layers.into, out=self._chunks(T))
+        np.tanh(T, out=T)
+        np.dot(T, layers.half, out=Z2)
+        Z2 += layers.offset
+        costs = self.output.costs(Z2, targets, buffers.work[:, :length])
+        if weight is not None:
+            costs *= weight
+            Z2 *= weight[:, None]
+        return float(costs.sum(dtype=float)), T, Z2
 
     def _add_block(
         self,
-        block: _Block,
+        block: Block,
         layers: _Layers,
         buffers: _Buffers,
         first: Array,
         second: Array,
     ) -> float:
-        """Add a block's gradient sums; return the sum of its costs."""
-        X, targets, weight = block
-        length, chunk = X.shape[0], self._chunk_rows
-        T, Z2 = buffers.T[:length], buffers.Z2[:length]
-        T_chunks = _chunks(T, chunk)
-        if self._sparse:
-            np.add(X @ layers.into[:-1], layers.into[-1], out=T)
-        else:
-            X_chunks = _chunks(X, chunk)
-            np.matmul(X_chunks, layers.into, out=T_chunks)
-        np.tanh(T, out=T)
-        np.dot(T, layers.half, out=Z2)
-        Z2 += layers.offset
-        costs, dZ2 = self.output.costs(Z2, targets)
-        if weight is not None:
-            costs *= weight
-            dZ2 *= weight[:, None]
-        second[:-1] += np.dot(T.T, dZ2)
-        second[-1] += dZ2.sum(axis=0)
+        """Backward: add a block's gradient to the sums; return its cost."""
+        cost, T, dZ2 = self._activate(block, layers, buffers)
+        X = block.X
+        second[:-1] += np.dot(T.T, dZ2, out=buffers.dW2)
         np.multiply(T, T, out=T)
-        product = buffers.product[:length]
+        product = buffers.product[: len(T)]
         if layers.back is None:
             # One output: X' diag(dZ2)(1 - T^2) needs no (n, k) dZ1, and the
             # factor W2 / 4 scales the result's columns at the end.
             np.multiply(X, dZ2, out=product)
-            first -= _transposed_product(_chunks(product, chunk), T_chunks)
-            first += np.dot(X.T, dZ2)
+            XdZ2 = np.dot(X.T, dZ2, out=buffers.XdZ2)
+            second[-1] += XdZ2[-1]
+            first += XdZ2
+            first -= self._transposed_product(product, T, buffers)
+            return cost
+        second[-1] += dZ2.sum(axis=0)
+        dZ1 = np.dot(dZ2, layers.back, out=product)
+        np.subtract(1, T, out=T)
+        dZ1 *= T
+        if self._sparse:
+            first[:-1] += X.T @ dZ1
+            first[-1] += dZ1.sum(axis=0)
         else:
-            dZ1 = np.dot(dZ2, layers.back, out=product)
-            np.subtract(1, T, out=T)
-            dZ1 *= T
-            if self._sparse:
-                first[:-1] += X.T @ dZ1
-                first[-1] += dZ1.sum(axis=0)
-            else:
-                first += _transposed_product(X_chunks, _chunks(dZ1, chunk))
-        return float(costs.sum(dtype=float))
+            first += self._transposed_product(X, dZ1, buffers)
+        return cost
 
-    def _finish(self, theta: Array, cost: float, sums: Array) -> tuple[float, Array]:
-        """Turn the sums over blocks into the mean cost and its gradient."""
+    def _finish(
+        self, theta: Array, cost: float, sums: Array, total: float
+    ) -> tuple[float, Array]:
+        """Turn sums over samples into the mean cost with its penalty, and gradient."""
         first, second = self.split(sums)
-        W1, W2 = (matrix[:-1] for matrix in self.split(theta))
         if self._sparse:
             first[:-1] -= self.center[:, None] * first[-1]
             first[:-1] *= self.scale[:, None]
         elif self.n_outputs == 1:
-            first *= 0.25 * W2[:, 0]
+            first *= 0.25 * self.split(theta)[1][:-1, 0]
         second[:-1] *= 0.5
         if not self.centred:
             second[:-1] += 0.5 * second[-1]
-        if self.alpha:
-            slope = self._penalty_scale * W1
-            cost += 0.5 * (np.vdot(slope, W1) + self.alpha * np.vdot(W2, W2))
-            first[:-1] += slope
-            second[:-1] += self.alpha * W2
-        sums /= self.total
-        return float(cost) / self.total, sums
+        sums /= total
+        slope = np.multiply(self._penalty, theta, out=self._slope)
+        sums += slope
+        return cost / total + 0.5 * float(theta @ slope), sums
+
+    def _chunks(self, A: Array) -> Array:
+        """View (b, c) as (b / rows, rows, c): one BLAS call a chunk, where it pays."""
+        rows = self._chunk_rows
+        if rows and len(A) > rows and len(A) % rows == 0:
+            return A.reshape(-1, rows, A.shape[1])
+        return A
+
+    def _transposed_product(self, A: Array, B: Array, buffers: _Buffers) -> Array:
+        """A' B."""
+        A, B = self._chunks(A), self._chunks(B)
+        if A.ndim == 2:
+            return np.dot(A.T, B, out=buffers.dW1_sum)
+        parts = np.matmul(A.transpose(0, 2, 1), B, out=buffers.dW1[: len(A)])
+        return np.sum(parts, axis=0, out=buffers.dW1_sum)

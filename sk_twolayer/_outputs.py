@@ -22,8 +22,8 @@ class Output(Protocol):
     def prepare(self, targets: Array, dtype: Any) -> Array:
         """What `costs` takes, for one block of integer targets."""
 
-    def costs(self, Z2: Array, prepared: Array) -> tuple[Array, Array]:
-        """Cost of each sample (b,), and dZ2 (b, K)."""
+    def costs(self, Z2: Array, prepared: Array, work: Array) -> Array:
+        """Cost of each sample (b,); Z2 becomes dZ2 (b, K), work (2, b, K) is used."""
 
     def probabilities(self, Z2: Array) -> Array:
         """Probabilities (b, columns) from Z2 (b, K)."""
@@ -48,21 +48,21 @@ class Sigmoid:
         signs += 1
         return signs
 
-    def costs(self, Z2: Array, prepared: Array) -> tuple[Array, Array]:
+    def costs(self, Z2: Array, prepared: Array, work: Array) -> Array:
         """Cross-entropy log(1 + exp(t)), with t = Z2 for target 0 and -Z2 for 1.
 
         Written in exp(-|t|), so that neither side overflows or cancels; then
         sigma(t) = exp(t - cost), and dZ2 is that with the sign of t / Z2.
         """
-        t = Z2 * prepared
-        costs = np.copysign(t, -1)
+        t, (costs, positive) = np.multiply(Z2, prepared, out=Z2), work
+        np.copysign(t, -1, out=costs)
         np.exp(costs, out=costs)
         np.log1p(costs, out=costs)
-        costs += np.maximum(t, 0)
+        costs += np.maximum(t, 0, out=positive)
         t -= costs
-        dZ2 = np.exp(t, out=t)
-        dZ2 *= prepared
-        return costs[:, 0] if costs.shape[1] == 1 else costs.sum(axis=1), dZ2
+        np.exp(t, out=t)
+        t *= prepared
+        return np.asarray(costs[:, 0] if costs.shape[1] == 1 else costs.sum(axis=1))
 
     def probabilities(self, Z2: Array) -> Array:
         """A2 = sigma(Z2)."""
@@ -108,20 +108,20 @@ class Softmax:
         """Class indices, of shape (b, 1)."""
         return targets.reshape(-1, 1).astype(np.intp)
 
-    def costs(self, Z2: Array, prepared: Array) -> tuple[Array, Array]:
+    def costs(self, Z2: Array, prepared: Array, work: Array) -> Array:
         """Cross-entropy log(sum exp Z2) - Z2[class]."""
-        Z = Z2 - Z2.max(axis=1, keepdims=True)
-        of_class = np.take_along_axis(Z, prepared, axis=1)
-        np.exp(Z, out=Z)
+        Z2 -= Z2.max(axis=1, keepdims=True)
+        of_class = np.take_along_axis(Z2, prepared, axis=1)
+        np.exp(Z2, out=Z2)
         # The class's own term is kept apart: A2 - 1 would cancel where A2 is near 1.
-        own = np.take_along_axis(Z, prepared, axis=1)
-        np.put_along_axis(Z, prepared, 0, axis=1)
-        others = Z.sum(axis=1, keepdims=True)
+        own = np.take_along_axis(Z2, prepared, axis=1)
+        np.put_along_axis(Z2, prepared, 0, axis=1)
+        others = Z2.sum(axis=1, keepdims=True)
         total = own + others
         costs = np.where(of_class == 0, np.log1p(others), np.log(total) - of_class)
-        Z /= total
-        np.put_along_axis(Z, prepared, -others / total, axis=1)
-        return costs[:, 0], Z
+        Z2 /= total
+        np.put_along_axis(Z2, prepared, -others / total, axis=1)
+        return np.asarray(costs[:, 0])
 
     def probabilities(self, Z2: Array) -> Array:
         """A2 = softmax(Z2), each row summing to 1."""

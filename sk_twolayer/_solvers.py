@@ -1,11 +1,13 @@
 """Solvers: each takes an objective and a start, and gives parameters and a history.
 
-None knows about labels, estimators or scikit-learn.
+None knows about labels, estimators or scikit-learn. Every solver calls `report`
+with theta, the cost and the gradient's largest entry: once for the start, then
+after each iteration. Where it answers True, training ends there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,9 +15,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 Array = NDArray[Any]
+Report = Callable[[Array, float, float], bool]
 
-# Called after each iteration with theta, cost and gradient; True ends training.
-Report = Callable[[Array, float, Array], bool]
+# Pairs of steps that L-BFGS keeps: docs/benchmarks/defaults.py compares 5 to 40.
+MEMORY = 20
+BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
 class Objective(Protocol):
@@ -23,8 +27,17 @@ class Objective(Protocol):
 
     resolution: float
 
+    def value(self, theta: Array) -> float:
+        """Cost at `theta`."""
+
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Cost and gradient at `theta`."""
+
+    def batches(self, batch_size: int, rng: Any) -> Iterator[Any]:
+        """Every sample once, in random order."""
+
+    def batch_value_and_gradient(self, theta: Array, batch: Any) -> tuple[float, Array]:
+        """Estimate of cost and gradient from one batch."""
 
 
 class Solution(NamedTuple):
@@ -37,7 +50,7 @@ class Solution(NamedTuple):
     history : list of float
         The cost at the start and after each iteration, in nats.
     converged : bool
-        Whether the tolerance was reached, or `report` ended training.
+        Whether the solver's own criterion, or `report`, ended training.
     """
 
     theta: Array
@@ -45,13 +58,83 @@ class Solution(NamedTuple):
     converged: bool
 
 
+class Optimizer(Protocol):
+    """Takes steps."""
+
+    def update(self, theta: Array, gradient: Array) -> None:
+        """One step from `theta`, in place."""
+
+
+class Momentum:
+    """Steps of gradient descent with momentum; without it the article's descent.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step length.
+    momentum : float, default=0.0
+        Part of the last step that is taken again.
+
+    References
+    ----------
+    Source: Polyak, USSR Computational Mathematics and Mathematical Physics 4, 1964.
+    """
+
+    def __init__(self, learning_rate: float, momentum: float = 0.0) -> None:
+        self.learning_rate, self.momentum = learning_rate, momentum
+        self._step: Array | None = None
+
+    def update(self, theta: Array, gradient: Array) -> None:
+        """Theta <- theta - learning_rate gradient, plus momentum; in place."""
+        step = -self.learning_rate * gradient
+        if self.momentum:
+            if self._step is not None:
+                step += self.momentum * self._step
+            self._step = step
+        theta += step
+
+
+class Adam:
+    """Steps of Adam: the gradient over the root of its running mean square.
+
+    Parameters
+    ----------
+    learning_rate : float
+        Step length.
+
+    References
+    ----------
+    Source: Kingma and Ba, ICLR 2015, algorithm 1, with beta_1 = 0.9,
+    beta_2 = 0.999 and epsilon = 1e-8.
+    """
+
+    def __init__(self, learning_rate: float) -> None:
+        self.learning_rate = learning_rate
+        self._t = 0
+        self._moments = np.empty((0, 0))
+
+    def update(self, theta: Array, gradient: Array) -> None:
+        """One step, in place."""
+        if self._t == 0:
+            self._moments = np.zeros((3, len(theta)))
+        self._t += 1
+        # Both moments are kept without their factors 1 - beta; these, and the bias
+        # corrections, go into two scalars.
+        mean, square, work = self._moments
+        mean *= BETA_1
+        mean += gradient
+        square *= BETA_2
+        square += np.multiply(gradient, gradient, out=work)
+        root = np.sqrt((1 - BETA_2**self._t) / (1 - BETA_2))
+        np.sqrt(square, out=work)
+        work += EPSILON * root
+        np.divide(mean, work, out=work)
+        work *= self.learning_rate * root * (1 - BETA_1) / (1 - BETA_1**self._t)
+        theta -= work
+
+
 def lbfgs(
-    objective: Objective,
-    start: Array,
-    *,
-    max_iter: int,
-    tol: float,
-    report: Report | None = None,
+    objective: Objective, start: Array, *, max_iter: int, tol: float, report: Report
 ) -> Solution:
     """Minimise by L-BFGS (scipy.optimize).
 
@@ -65,7 +148,7 @@ def lbfgs(
         Most iterations.
     tol : float
         Stop when no entry of the gradient exceeds this.
-    report : callable, default=None
+    report : callable
         Called after each iteration; True ends training.
 
     Returns
@@ -75,19 +158,21 @@ def lbfgs(
         Programming 45, 1989.
     """
     history: list[float] = []
-    gradient = np.empty(0)
+    steepest = 0.0
 
     def evaluate(theta: Array) -> tuple[float, Array]:
-        nonlocal gradient
+        nonlocal steepest
         cost, gradient = objective.value_and_gradient(theta)
+        steepest = float(np.abs(gradient).max())
         if not history:
             history.append(cost)
+            report(theta, cost, steepest)
         return cost, gradient
 
     def record(intermediate_result: Any) -> None:
-        history.append(float(intermediate_result.fun))
         # The last evaluation is the accepted one: a line search ends there.
-        if report and report(intermediate_result.x, history[-1], gradient):
+        history.append(float(intermediate_result.fun))
+        if report(intermediate_result.x, history[-1], steepest):
             raise StopIteration
 
     result = minimize(
@@ -108,20 +193,16 @@ def lbfgs(
     return Solution(np.array(result.x), history, int(result.status) != 1)
 
 
-# Pairs of steps that L-BFGS keeps.
-MEMORY = 20
-
-
-def gradient_descent(
+def full_batch(
     objective: Objective,
     start: Array,
+    optimizer: Optimizer,
     *,
-    learning_rate: float,
     max_iter: int,
     tol: float,
-    report: Report | None = None,
+    report: Report,
 ) -> Solution:
-    """Full-batch gradient descent, exactly W <- W - learning_rate dW.
+    """Descend with the gradient over all samples.
 
     Parameters
     ----------
@@ -129,13 +210,13 @@ def gradient_descent(
         Gives cost and gradient.
     start : ndarray of shape (size,), float64
         Where to begin.
-    learning_rate : float
-        Constant step length.
+    optimizer : Optimizer
+        Takes the steps.
     max_iter : int
         Most iterations.
     tol : float
         Stop when no entry of the gradient exceeds this.
-    report : callable, default=None
+    report : callable
         Called after each iteration; True ends training.
 
     Returns
@@ -145,12 +226,67 @@ def gradient_descent(
     """
     theta = np.array(start, dtype=float)
     cost, gradient = objective.value_and_gradient(theta)
+    steepest = float(np.abs(gradient).max())
     history = [cost]
+    report(theta, cost, steepest)
     stopped = False
-    while np.max(np.abs(gradient)) > tol and len(history) <= max_iter and not stopped:
-        theta -= learning_rate * gradient
+    while steepest > tol and len(history) <= max_iter and not stopped:
+        optimizer.update(theta, gradient)
         cost, gradient = objective.value_and_gradient(theta)
+        steepest = float(np.abs(gradient).max())
         history.append(cost)
-        stopped = report is not None and report(theta, cost, gradient)
-    converged = stopped or bool(np.max(np.abs(gradient)) <= tol)
-    return Solution(theta, history, converged)
+        stopped = report(theta, cost, steepest)
+    return Solution(theta, history, stopped or steepest <= tol)
+
+
+def mini_batch(
+    objective: Objective,
+    start: Array,
+    optimizer: Optimizer,
+    *,
+    batch_size: int,
+    rng: Any,
+    max_iter: int,
+    report: Report,
+) -> Solution:
+    """Descend with the gradients of shuffled batches; an iteration is an epoch.
+
+    Parameters
+    ----------
+    objective : Objective
+        Gives batches, and cost and gradient of each.
+    start : ndarray of shape (size,), float64
+        Where to begin.
+    optimizer : Optimizer
+        Takes the steps.
+    batch_size : int
+        Samples in a batch.
+    rng : RandomState
+        Shuffles the samples.
+    max_iter : int
+        Most epochs.
+    report : callable
+        Called after each epoch with the mean of its batches' costs; True ends
+        training.
+
+    Returns
+    -------
+    Solution
+        Parameters, and the cost at the start and each epoch's mean cost. Source:
+        Robbins and Monro, Annals of Mathematical Statistics 22, 1951.
+    """
+    theta = np.array(start, dtype=float)
+    history = [objective.value(theta)]
+    report(theta, history[0], np.nan)
+    for _ in range(max_iter):
+        cost, gradient = 0.0, theta
+        for batch, share in objective.batches(batch_size, rng):
+            batch_cost, gradient = objective.batch_value_and_gradient(
+                theta, (batch, share)
+            )
+            cost += share * batch_cost
+            optimizer.update(theta, gradient)
+        history.append(cost)
+        if report(theta, cost, float(np.abs(gradient).max())):
+            return Solution(theta, history, True)
+    return Solution(theta, history, False)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from sk_twolayer._objective import Standardisation
+from sk_twolayer._blocks import Standardisation
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]

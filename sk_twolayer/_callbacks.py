@@ -1,0 +1,121 @@
+"""scikit-learn's callbacks (1.9 and later); without them, nothing happens here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn < 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for the mixin that this scikit-learn does not have."""
+
+
+class Callbacks:
+    """Calls an estimator's callbacks: fit > start (where several) > iteration.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The one being fitted.
+    data : dict
+        X, y and metadata, for the hooks that ask for them.
+    max_iter : int
+        Most iterations of a start.
+    n_init : int
+        Starts.
+    """
+
+    def __init__(
+        self, estimator: Any, data: dict[str, Any], max_iter: int, n_init: int
+    ) -> None:
+        self._estimator, self._data, self._max_iter = estimator, data, max_iter
+        self._root = None
+        self._several = n_init > 1
+        # Also without a callback of its own: a meta-estimator joins on to it.
+        if hasattr(estimator, "_init_callback_context"):
+            self._root = estimator._init_callback_context(
+                max_subtasks=n_init if self._several else max_iter + 1,
+                sequential_subtasks=not self._several,
+            )
+            self._root.call_on_fit_task_begin(estimator=estimator, **data)
+
+    @property
+    def active(self) -> bool:
+        """Whether any callback is set."""
+        return self._root is not None and hasattr(self._estimator, "_skl_callbacks")
+
+    def start(
+        self, index: int, attributes: Callable[[Any], dict[str, Any]]
+    ) -> StartCallbacks | None:
+        """Hooks of one start's iterations; None where no callback is set."""
+        if self._root is None or not self.active:
+            return None
+        context = self._root
+        if self._several:
+            context = self._root.subcontext(
+                task_name="start", task_id=index, max_subtasks=self._max_iter + 1
+            )
+            context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+        return StartCallbacks(
+            self._estimator, self._data, context, attributes, own=self._several
+        )
+
+    def end(self) -> None:
+        """The fit is over and its attributes are set."""
+        if self._root is not None:
+            self._root.call_on_fit_task_end(
+                estimator=self._estimator, reconstruction_attributes={}, **self._data
+            )
+
+
+class StartCallbacks:
+    """Calls the hooks around each iteration of one start.
+
+    Parameters
+    ----------
+    estimator : estimator
+        The one being fitted.
+    data : dict
+        X, y and metadata.
+    context : sklearn.callback.CallbackContext
+        Parent of the iterations.
+    attributes : callable
+        Gives the fitted attributes that belong to theta.
+    own : bool
+        Whether the context is this start's own, to be ended with it.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        data: dict[str, Any],
+        context: Any,
+        attributes: Callable[[Any], dict[str, Any]],
+        own: bool,
+    ) -> None:
+        self._estimator, self._data, self._context = estimator, data, context
+        self._attributes, self._own = attributes, own
+        self._begin()
+
+    def _begin(self) -> None:
+        self._iteration = self._context.subcontext(task_name="iteration")
+        self._iteration.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+
+    def __call__(self, theta: Any) -> bool:
+        """An iteration is over and the next may begin; True to stop."""
+        stop = self._iteration.call_on_fit_task_end(
+            estimator=self._estimator,
+            reconstruction_attributes=lambda: self._attributes(theta.copy()),
+            **self._data,
+        )
+        self._begin()
+        return bool(stop)
+
+    def end(self) -> None:
+        """The start is over; the iteration that was begun last never ran."""
+        self._iteration.call_on_fit_task_end(estimator=self._estimator)
+        if self._own:
+            self._context.call_on_fit_task_end(estimator=self._estimator)

@@ -1,0 +1,84 @@
+"""What happens after each iteration: best weights, when to stop, what to print."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+class Monitor:
+    """Follows one run of a solver; called with theta, cost and gradient.
+
+    Parameters
+    ----------
+    validate : callable, default=None
+        Gives the validation cost of theta, in nats.
+    patience : int, default=None
+        Iterations without progress after which training stops; None is no limit.
+    tol : float, default=0.0
+        What counts as progress, in nats.
+    title : str, default=None
+        Begins each line that is printed; None prints nothing.
+    callback : callable, default=None
+        Takes theta; True stops training.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (size,), float64
+        The best weights so far, by validation cost or else by training cost.
+    history : list of float
+        Training costs, in nats: the start, and one entry an iteration.
+    validation_history : list of float
+        Validation costs likewise; empty without `validate`.
+    """
+
+    def __init__(
+        self,
+        *,
+        validate: Callable[[Array], float] | None = None,
+        patience: int | None = None,
+        tol: float = 0.0,
+        title: str | None = None,
+        callback: Callable[[Array], bool] | None = None,
+    ) -> None:
+        self._validate, self._patience, self._tol = validate, patience, tol
+        self._title, self._callback = title, callback
+        self.theta = np.empty(0)
+        self.history: list[float] = []
+        self.validation_history: list[float] = []
+        self._best = self._reference = np.inf
+        self._stale = 0
+        self._begin = time.perf_counter()
+
+    def __call__(self, theta: Array, cost: float, steepest: float) -> bool:
+        """Take note of one iteration; True where training should stop."""
+        self.history.append(cost)
+        monitored = cost
+        if self._validate is not None:
+            monitored = self._validate(theta)
+            self.validation_history.append(monitored)
+        if monitored < self._best or not len(self.theta):
+            self._best, self.theta = monitored, theta.copy()
+        if monitored < self._reference - self._tol:
+            self._reference, self._stale = monitored, 0
+        else:
+            self._stale += 1
+        if self._title is not None:
+            self._print(cost, steepest)
+        if len(self.history) == 1:
+            return False
+        stop = self._callback is not None and self._callback(theta)
+        return stop or (self._patience is not None and self._stale >= self._patience)
+
+    def _print(self, cost: float, steepest: float) -> None:
+        line = f"{self._title} iteration {len(self.history) - 1:5d}  cost {cost:12.6f}"
+        line += f"  gradient {steepest:9.2e}"
+        if self.validation_history:
+            line += f"  validation {self.validation_history[-1]:12.6f}"
+        print(f"{line}  {time.perf_counter() - self._begin:9.2f} s")

@@ -1,0 +1,459 @@
+"""From checked data to trained weights: starts, validation split, solver, best run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from joblib import Parallel, delayed
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+
+from sk_twolayer._blocks import Standardisation
+from sk_twolayer._callbacks import Callbacks
+from sk_twolayer._labels import Labels
+from sk_twolayer._monitor import Monitor
+from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._outputs import choose_output
+from sk_twolayer._solvers import (
+    Adam,
+    Momentum,
+    Optimizer,
+    Solution,
+    full_batch,
+    lbfgs,
+    mini_batch,
+)
+from sk_twolayer._start import initial_parameters, standardise
+from sk_twolayer._threads import Workers, count_threads
+from sk_twolayer.network import Parameters
+
+Array = NDArray[Any]
+
+LEARNING_RATES = {"gd": 0.5, "adam": 0.001}
+ADAM_BATCH = 200
+# Multiply-adds of an evaluation below which starts run faster one after another.
+PARALLEL_STARTS_WORK = 200_000
+
+
+class Settings(NamedTuple):
+    """The estimator's parameters that training uses, under the same names."""
+
+    n_hidden: int
+    solver: str
+    alpha: float
+    learning_rate: float | str
+    momentum: float
+    batch_size: int | str
+    max_iter: int
+    tol: float
+    early_stopping: bool
+    validation_fraction: float
+    n_iter_no_change: int
+    n_init: int
+    n_jobs: int | None
+    verbose: bool | int
+
+
+class Samples(NamedTuple):
+    """Checked training data.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n, m), float64 or float32
+        Samples in rows.
+    labels : Labels
+        Classes and targets.
+    weight : ndarray of shape (n,), float64, or None
+        Weights, all above 0.
+    """
+
+    X: Any
+    labels: Labels
+    weight: Array | None
+
+    def take(self, rows: Array) -> Samples:
+        """Copy of some rows."""
+        labels = self.labels._replace(targets=self.labels.targets[rows])
+        weight = None if self.weight is None else self.weight[rows]
+        return Samples(self.X[rows], labels, weight)
+
+
+class Trained(NamedTuple):
+    """What training gives.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1), float64.
+    standardisation : Standardisation
+        Of the training samples.
+    cost : float
+        The documented cost at the parameters, in nats.
+    history : list of float
+        Cost at the start and after each iteration, in nats.
+    validation_history : list of float
+        Validation cost likewise; empty without early stopping.
+    optimizer : Optimizer or None
+        State of the steps, for `train_more`.
+    """
+
+    parameters: Parameters
+    standardisation: Standardisation
+    cost: float
+    history: list[float]
+    validation_history: list[float]
+    optimizer: Optimizer | None
+
+
+def train(
+    samples: Samples,
+    settings: Settings,
+    rng: np.random.RandomState,
+    initial: Parameters | None,
+    callbacks: Callbacks,
+    attributes: Callable[[Parameters, Standardisation], dict[str, Any]],
+) -> Trained:
+    """Train from one or several starts and keep the best.
+
+    Parameters
+    ----------
+    samples : Samples
+        Checked training data.
+    settings : Settings
+        The estimator's parameters.
+    rng : RandomState
+        Draws the split, the starting weights and the batches.
+    initial : Parameters or None
+        Weights of the first start; None draws them.
+    callbacks : Callbacks
+        The estimator's callbacks.
+    attributes : callable
+        Gives fitted attributes of parameters, for callbacks.
+
+    Returns
+    -------
+    Trained
+        The run with the least validation cost, or else training cost.
+
+    Raises
+    ------
+    ValueError
+        If the validation split is impossible, or every start ends in weights that
+        are not finite.
+    KeyboardInterrupt
+        If interrupted before the first iteration was done.
+    """
+    validation = None
+    if settings.early_stopping:
+        samples, validation = _split(samples, settings.validation_fraction, rng)
+    n, m = samples.X.shape
+    scales = standardise(samples.X, settings.alpha, samples.weight)
+    n_outputs = samples.labels.n_outputs
+    starts = []
+    for i in range(settings.n_init):
+        drawn = initial_parameters(rng, m, settings.n_hidden, n_outputs, scales)
+        start = initial if i == 0 and initial is not None else drawn
+        starts.append((start, np.random.RandomState(rng.randint(2**31 - 1))))
+    work = n * (m + 1.0) * settings.n_hidden
+    workers = Workers(count_threads(settings.n_jobs, work))
+
+    def run(index: int, workers: Workers) -> _Run:
+        return _run(
+            samples,
+            validation,
+            settings,
+            scales,
+            *starts[index],
+            workers,
+            callbacks,
+            attributes,
+            index,
+        )
+
+    if settings.n_init > 1 and workers.n_threads == 1 and work > PARALLEL_STARTS_WORK:
+        parallel = Parallel(n_jobs=settings.n_jobs, prefer="threads")
+        with workers.started():
+            runs = parallel(
+                delayed(run)(i, Workers()) for i in range(settings.n_init)
+            )
+    else:
+        runs = []
+        with workers.started():
+            for i in range(settings.n_init):
+                runs.append(run(i, workers))
+                if runs[-1].interrupted:
+                    break
+    finite = [r for r in runs if r.is_finite()]
+    if not finite:
+        raise ValueError(
+            f"Training with solver={settings.solver!r} ended in non-finite weights "
+            "or cost. Scale the features (StandardScaler), or lower "
+            f"learning_rate={settings.learning_rate!r} if solver is 'gd' or 'adam'."
+        )
+    best = min(finite, key=lambda r: r.judged)
+    _warn(best, settings, any(r.interrupted for r in runs))
+    return best.trained
+
+
+def train_more(
+    samples: Samples,
+    settings: Settings,
+    rng: np.random.RandomState,
+    parameters: Parameters | None,
+    standardisation: Standardisation | None,
+    optimizer: Optimizer | None,
+) -> Trained:
+    """One pass over more samples: what `partial_fit` does.
+
+    Parameters
+    ----------
+    samples : Samples
+        Checked training data.
+    settings : Settings
+        The estimator's parameters.
+    rng : RandomState
+        Draws the starting weights and the batches.
+    parameters : Parameters or None
+        The weights so far; None draws them.
+    standardisation : Standardisation or None
+        That of the first samples; None takes it from these.
+    optimizer : Optimizer or None
+        The state of the steps so far.
+
+    Returns
+    -------
+    Trained
+        The new weights; the history has one entry, the pass's mean cost.
+    """
+    n, m = samples.X.shape
+    scales = standardisation or standardise(samples.X, settings.alpha, samples.weight)
+    if parameters is None:
+        parameters = initial_parameters(
+            rng, m, settings.n_hidden, samples.labels.n_outputs, scales
+        )
+    optimizer = optimizer or _optimizer(settings)
+    workers = Workers(count_threads(settings.n_jobs, n * (m + 1.0) * settings.n_hidden))
+    with workers.started(), np.errstate(over="ignore", invalid="ignore"):
+        objective = _objective(samples, settings, scales, settings.alpha, workers)
+        solution = mini_batch(
+            objective,
+            objective.from_parameters(parameters),
+            optimizer,
+            batch_size=_batch_size(settings, n) or n,
+            rng=rng,
+            max_iter=1,
+            report=lambda *_: False,
+        )
+        parameters = objective.to_parameters(solution.theta)
+    cost = solution.history[-1]
+    if not all(np.isfinite(p).all() for p in (*parameters, cost)):
+        raise ValueError(
+            f"partial_fit with solver={settings.solver!r} ended in non-finite weights "
+            f"or cost. Lower learning_rate={settings.learning_rate!r}, or scale the "
+            "features (StandardScaler)."
+        )
+    return Trained(parameters, scales, cost, [cost], [], optimizer)
+
+
+class _Run(NamedTuple):
+    """One start's result, and how it ended."""
+
+    trained: Trained
+    judged: float
+    converged: bool
+    interrupted: bool
+
+    def is_finite(self) -> bool:
+        numbers = (*self.trained.parameters, self.trained.cost)
+        return all(bool(np.isfinite(p).all()) for p in numbers)
+
+
+def _run(
+    samples: Samples,
+    validation: Samples | None,
+    settings: Settings,
+    scales: Standardisation,
+    start: Parameters,
+    rng: np.random.RandomState,
+    workers: Workers,
+    callbacks: Callbacks,
+    attributes: Callable[[Parameters, Standardisation], dict[str, Any]],
+    index: int,
+) -> _Run:
+    """Run the solver from one start."""
+    objective = _objective(samples, settings, scales, settings.alpha, workers)
+    validate = None
+    if validation is not None:
+        validate = _objective(validation, settings, scales, 0.0, workers).value
+    hooks = callbacks.start(
+        index, lambda theta: attributes(objective.to_parameters(theta), scales)
+    )
+    batch_size = _batch_size(settings, samples.X.shape[0])
+    monitor = Monitor(
+        validate=validate,
+        patience=settings.n_iter_no_change if validate or batch_size else None,
+        tol=settings.tol,
+        title=_title(settings, index),
+        callback=hooks,
+    )
+    optimizer = None if settings.solver == "lbfgs" else _optimizer(settings)
+    theta = objective.from_parameters(start)
+    interrupted = False
+    # A diverging run overflows on its way to the error that `train` raises.
+    with np.errstate(over="ignore", invalid="ignore"):
+        try:
+            solution = _solve(
+                objective, theta, settings, optimizer, batch_size, rng, monitor
+            )
+        except KeyboardInterrupt:
+            if len(monitor.history) < 2:
+                raise
+            solution = Solution(monitor.theta, monitor.history, False)
+            interrupted = True
+        theta, cost = solution.theta, solution.history[-1]
+        if validate is not None or interrupted:
+            theta = monitor.theta
+        if validate is not None or interrupted or batch_size:
+            cost = objective.value(theta)
+        parameters = objective.to_parameters(theta)
+    if hooks is not None:
+        hooks.end()
+    validation_history = monitor.validation_history
+    trained = Trained(
+        parameters, scales, cost, solution.history, validation_history, optimizer
+    )
+    judged = min(validation_history, default=cost)
+    return _Run(trained, judged, solution.converged, interrupted)
+
+
+def _solve(
+    objective: CrossEntropyObjective,
+    theta: Array,
+    settings: Settings,
+    optimizer: Optimizer | None,
+    batch_size: int | None,
+    rng: np.random.RandomState,
+    monitor: Monitor,
+) -> Solution:
+    if optimizer is None:
+        return lbfgs(
+            objective,
+            theta,
+            max_iter=settings.max_iter,
+            tol=settings.tol,
+            report=monitor,
+        )
+    if batch_size is None:
+        return full_batch(
+            objective,
+            theta,
+            optimizer,
+            max_iter=settings.max_iter,
+            tol=settings.tol,
+            report=monitor,
+        )
+    return mini_batch(
+        objective,
+        theta,
+        optimizer,
+        batch_size=batch_size,
+        rng=rng,
+        max_iter=settings.max_iter,
+        report=monitor,
+    )
+
+
+def _objective(
+    samples: Samples,
+    settings: Settings,
+    scales: Standardisation,
+    alpha: float,
+    workers: Workers,
+) -> CrossEntropyObjective:
+    labels = samples.labels
+    return CrossEntropyObjective(
+        samples.X,
+        labels.targets,
+        settings.n_hidden,
+        labels.n_outputs,
+        choose_output(labels.activation, labels.n_outputs),
+        alpha=alpha,
+        sample_weight=samples.weight,
+        # The article's descent moves the article's own parameters.
+        standardisation=None if settings.solver == "gd" else scales,
+        workers=workers,
+    )
+
+
+def _optimizer(settings: Settings) -> Optimizer:
+    rate = settings.learning_rate
+    if isinstance(rate, str):
+        rate = LEARNING_RATES[settings.solver]
+    if settings.solver == "adam":
+        return Adam(rate)
+    return Momentum(rate, settings.momentum)
+
+
+def _batch_size(settings: Settings, n: int) -> int | None:
+    """Samples in a batch; None where the solver takes all of them at once."""
+    if settings.solver == "lbfgs":
+        return None
+    if isinstance(settings.batch_size, str):
+        return min(ADAM_BATCH, n) if settings.solver == "adam" else None
+    return min(settings.batch_size, n)
+
+
+def _split(
+    samples: Samples, fraction: float, rng: np.random.RandomState
+) -> tuple[Samples, Samples]:
+    """Training and validation samples; classes in equal proportion."""
+    targets = samples.labels.targets
+    try:
+        kept, held = train_test_split(
+            np.arange(len(targets)),
+            test_size=fraction,
+            random_state=rng,
+            stratify=targets if targets.ndim == 1 else None,
+        )
+    except ValueError as error:
+        raise ValueError(
+            f"early_stopping=True with validation_fraction={fraction} can't split "
+            f"these {len(targets)} samples: {error} Give more samples of each class, "
+            "another validation_fraction, or early_stopping=False."
+        ) from error
+    return samples.take(kept), samples.take(held)
+
+
+def _title(settings: Settings, index: int) -> str | None:
+    if not settings.verbose:
+        return None
+    start = f" start {index + 1}/{settings.n_init}" if settings.n_init > 1 else ""
+    return f"[{settings.solver}{start}]"
+
+
+def _warn(best: _Run, settings: Settings, interrupted: bool) -> None:
+    if interrupted:
+        warnings.warn(
+            f"Training was interrupted after {len(best.trained.history) - 1} "
+            "iterations; the model keeps the best weights found until then.",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
+    elif not best.converged:
+        reason = f"the gradient fell below tol={settings.tol}"
+        if settings.solver != "lbfgs" and _batch_size(settings, 1):
+            reason = (
+                f"the cost stopped improving by tol={settings.tol} over "
+                f"n_iter_no_change={settings.n_iter_no_change} epochs"
+            )
+        warnings.warn(
+            f"solver={settings.solver!r} stopped at max_iter={settings.max_iter} "
+            f"before {reason}. Increase max_iter or tol, or scale the features "
+            "(StandardScaler).",
+            ConvergenceWarning,
+            stacklevel=4,
+        )
