@@ -358,7 +358,7 @@ class CrossEntropyObjective:
         for rounded, exact in zip(layer[:3], self._halved, strict=True):
             rounded[...] = exact
         if layer.back is not None:
-            np.multiply(half.T, 0.5, out=layer.back, casting="same_kind")
+            layer.back[...] = half.T
         return layer
 
     def _activate(
@@ -397,12 +397,17 @@ class CrossEntropyObjective:
         product = buffers.product[: len(T)]
         if layers.back is None:
             # One output: X' diag(dZ2)(1 - T^2) needs no (n, k) dZ1, and the
-            # factor W2 / 4 scales the result's columns at the end.
-            np.multiply(X, dZ2, out=product)
+            # factor W2 / 2 scales the result's columns at the end.
+            # (Copied first, since NumPy would buffer a broadcast factor.)
+            np.copyto(product, dZ2)
+            product *= X
             XdZ2 = np.dot(X.T, dZ2, out=buffers.XdZ2)
             second[-1] += XdZ2[-1]
-            first += XdZ2
-            first -= self._transposed_product(product, T, buffers)
+            dW1 = self._transposed_product(product, T, buffers)
+            rows = buffers.dW1[0]
+            np.copyto(rows, XdZ2)
+            rows -= dW1
+            first += rows
             return cost
         second[-1] += dZ2.sum(axis=0)
         dZ1 = np.dot(dZ2, layers.back, out=product)
@@ -424,11 +429,14 @@ class CrossEntropyObjective:
             first[:-1] -= self.center[:, None] * first[-1]
             first[:-1] *= self.scale[:, None]
         elif self.n_outputs == 1:
-            first *= 0.25 * self.split(theta)[1][:-1, 0]
-        second[:-1] *= 0.5
+            rows, half, _ = self._halved
+            np.copyto(rows, half.T)
+            first *= rows
         if not self.centred:
-            second[:-1] += 0.5 * second[-1]
-        sums /= total
+            second[:-1] += second[-1]
+        # What is left of the halves: b2 alone has none.
+        second[-1] *= 2
+        sums *= 0.5 / total
         slope = np.multiply(self._penalty, theta, out=self._slope)
         sums += slope
         return cost / total + 0.5 * float(theta @ slope), sums

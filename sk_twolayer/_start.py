@@ -37,7 +37,8 @@ def feature_moments(X: Any, sample_weight: Array | None = None) -> tuple[Array, 
         Standard deviations, in the feature's units; 0 where only rounding varies.
     """
     if sparse.issparse(X):
-        mean, variance = mean_variance_axis(X, axis=0, weights=sample_weight)
+        weight = None if sample_weight is None else sample_weight.astype(X.dtype)
+        mean, variance = mean_variance_axis(X, axis=0, weights=weight)
         return mean.astype(float), np.sqrt(variance.astype(float))
     n, m = X.shape
     # Sums about a point inside the data: no cancellation when the mean is far from 0.

@@ -13,3 +13,14 @@ def unpack(theta, m, k, outputs):
     cuts = np.cumsum([k * m, k, outputs * k])
     shapes = [(k, m), (k, 1), (outputs, k), (outputs, 1)]
     return Parameters(*(p.reshape(s) for p, s in zip(np.split(theta, cuts), shapes)))
+
+
+def gradient_by_parameters(objective, gradient):
+    """The gradient by W1, b1, W2, b2 from that by the solver's variables."""
+    first, second = objective.split(gradient)
+    db1 = first[-1][:, None]
+    # V1 = W1 / scale and c1 = b1 + W1 center, so dW1 = dV1 / scale + dc1 center'.
+    dW1 = (first[:-1] / objective.scale[:, None]).T + db1 * objective.center
+    db2 = second[-1][:, None]
+    dW2 = second[:-1].T + (0.5 * db2 if objective.centred else 0)
+    return dW1, db1, dW2, db2

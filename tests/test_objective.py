@@ -12,7 +12,7 @@ from sk_twolayer._blocks import Standardisation
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._threads import Workers
-from tests.helpers import pack
+from tests.helpers import gradient_by_parameters, pack
 
 
 def reference(X, Y, parameters, alpha, weight, output):
@@ -92,21 +92,10 @@ def test_equals_the_equations(problem):
     # Softmax and log in the reference round at 1, not at a cost near 0.
     assert cost == pytest.approx(expected_cost, rel=slack, abs=1e-15)
     # The chain rule through the change of variables, by its own Jacobian.
-    found = pack(_to_original(objective, gradient))
+    found = pack(gradient_by_parameters(objective, gradient))
     scale = 1 + np.abs(X).max()
     error = np.abs(found - expected).max()
     assert error <= slack * scale * max(1, np.abs(parameters.W2).max())
-
-
-def _to_original(objective, gradient):
-    """The gradient by W1, b1, W2, b2 from that by the solver's variables."""
-    first, second = objective.split(gradient)
-    db1 = first[-1][:, None]
-    # V1 = W1 / scale and c1 = b1 + W1 center, so dW1 = dV1 / scale + dc1 center'.
-    dW1 = (first[:-1] / objective.scale[:, None]).T + db1 * objective.center
-    db2 = second[-1][:, None]
-    dW2 = second[:-1].T + (0.5 * db2 if objective.centred else 0)
-    return dW1, db1, dW2, db2
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,419 @@
+"""Solvers, batches, early stopping, starts, partial_fit and Ctrl-C."""
+
+import re
+import tracemalloc
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
+from sklearn.preprocessing import StandardScaler
+
+from sk_twolayer import TwoLayerSigmoidClassifier, _training, network
+from sk_twolayer._blocks import Standardisation
+from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._outputs import choose_output
+from sk_twolayer._solvers import Adam, Momentum, mini_batch
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning"
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def quick(**options):
+    return TwoLayerSigmoidClassifier(**{"n_hidden": 4, "random_state": 0} | options)
+
+
+def weights(model):
+    return np.concatenate([np.ravel(c) for c in (*model.coefs_, *model.intercepts_)])
+
+
+def test_momentum_is_polyaks():
+    theta, optimizer = np.array([1.0, -2.0]), Momentum(0.1, 0.5)
+    step = np.zeros(2)
+    expected = theta.copy()
+    for gradient in np.random.default_rng(0).normal(size=(5, 2)):
+        step = 0.5 * step - 0.1 * gradient
+        expected = expected + step
+        optimizer.update(theta, gradient)
+    np.testing.assert_allclose(theta, expected, rtol=1e-14)
+
+
+def test_adam_is_kingma_and_bas_algorithm():
+    theta, optimizer = np.array([1.0, -2.0, 3.0]), Adam(0.01)
+    expected, first, second = theta.copy(), np.zeros(3), np.zeros(3)
+    gradients = np.random.default_rng(0).normal(size=(20, 3)) * [1, 1e-3, 1e3]
+    for t, g in enumerate(gradients, start=1):
+        first = 0.9 * first + 0.1 * g
+        second = 0.999 * second + 0.001 * g**2
+        corrected = first / (1 - 0.9**t), second / (1 - 0.999**t)
+        expected = expected - 0.01 * corrected[0] / (np.sqrt(corrected[1]) + 1e-8)
+        optimizer.update(theta, g)
+    np.testing.assert_allclose(theta, expected, rtol=1e-12)
+
+
+def test_batches_of_gd_are_the_equations(data):
+    """One epoch by hand, in the order that the random state gives."""
+    X, y = data
+    start = quick(max_iter=1).fit(X, y)
+    model = quick(
+        solver="gd", batch_size=100, learning_rate=0.2, max_iter=1, alpha=2.0
+    ).fit(X, y, coef_init=start.coefs_, intercept_init=start.intercepts_)
+    rng = np.random.RandomState(0)
+    m, k = X.shape[1], 4
+    for size in (k * m, k, k, 1):  # the start that `fit` draws and does not use
+        rng.uniform(size=size)
+    order = np.random.RandomState(rng.randint(2**31 - 1)).permutation(len(X))
+    parameters = network.Parameters(start.W1_, start.b1_, start.W2_, start.b2_)
+    for first in range(0, len(X), 100):
+        rows = order[first : first + 100]
+        activations = network.forward(X[rows].T, *parameters)
+        g = network.backward(X[rows].T, y[None, rows], parameters.W2, activations)
+        g = g._replace(
+            dW1=g.dW1 + 2 / len(X) * parameters.W1,
+            dW2=g.dW2 + 2 / len(X) * parameters.W2,
+        )
+        parameters = network.gradient_descent_step(parameters, g, 0.2)
+    np.testing.assert_allclose(model.W1_, parameters.W1, rtol=1e-9)
+    np.testing.assert_allclose(model.b2_, parameters.b2, rtol=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_step_of_adam_allocates_no_arrays(dtype):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(4000, 30)).astype(dtype)
+    y = rng.randint(0, 2, 4000).astype(np.int8)
+    objective = CrossEntropyObjective(
+        X,
+        y,
+        64,
+        1,
+        choose_output("logistic", 1),
+        standardisation=Standardisation(np.zeros(30), np.ones(30)),
+    )
+    theta, optimizer = rng.normal(size=objective.size), Adam(1e-3)
+    batches = list(objective.batches(200, rng))
+    for batch in batches[:2]:
+        optimizer.update(theta, objective.batch_value_and_gradient(theta, batch)[1])
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    tracemalloc.reset_peak()
+    for batch in batches[2:]:
+        optimizer.update(theta, objective.batch_value_and_gradient(theta, batch)[1])
+    peak = tracemalloc.get_traced_memory()[1] - before
+    tracemalloc.stop()
+    # T has 200 x 64 numbers, theta 2049. What is left are views and, for float32,
+    # the buffer in which NumPy casts the sum of a gradient.
+    assert peak < (4_000 if dtype == np.float64 else 20_000)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam", "gd"])
+def test_early_stopping_returns_the_best_validated_weights(data, solver):
+    X, y = data
+    rng = np.random.default_rng(0)
+    noisy = np.where(rng.random(len(y)) < 0.2, 1 - y, y)
+    model = quick(
+        n_hidden=32,
+        solver=solver,
+        alpha=0,
+        early_stopping=True,
+        validation_fraction=0.3,
+        learning_rate=5.0 if solver == "gd" else "auto" if solver != "adam" else 0.02,
+        batch_size=50 if solver == "adam" else "auto",
+        max_iter=400,
+    ).fit(X, noisy)
+    curve = model.validation_loss_curve_
+    assert len(curve) == model.n_iter_ + 1 == len(model.loss_curve_)
+    assert model.n_iter_ < 400
+    # The curve turned up again before training stopped.
+    assert np.argmin(curve) < len(curve) - 1
+    assert curve[-1] > min(curve)
+    from sklearn.model_selection import train_test_split
+
+    # The same split, and on it the cross-entropy of the returned weights.
+    _, X_held, _, y_held = train_test_split(
+        X, noisy, test_size=0.3, stratify=noisy, random_state=np.random.RandomState(0)
+    )
+    held = log_loss(y_held, model.predict_proba(X_held))
+    assert held == pytest.approx(min(curve), rel=1e-9)
+
+
+def test_early_stopping_with_sample_weights_and_multilabel(data):
+    X, y = data
+    Y = np.column_stack([y, X[:, 0] > 0])
+    model = quick(early_stopping=True).fit(X, Y, sample_weight=np.ones(len(X)))
+    assert len(model.validation_loss_curve_) == model.n_iter_ + 1
+    plain = quick().fit(X, y)
+    assert not hasattr(plain, "validation_loss_curve_")
+    model.set_params(early_stopping=False).fit(X, Y)
+    assert not hasattr(model, "validation_loss_curve_")
+
+
+def test_too_few_samples_to_split_is_a_clear_error(data):
+    X, y = data
+    with pytest.raises(ValueError, match="validation_fraction=0.1 can't split"):
+        quick(early_stopping=True).fit(X[14:24], y[14:24])
+
+
+def test_several_starts_keep_the_best(data):
+    X, y = data
+    options = {"max_iter": 15, "alpha": 0.01}
+    one, five = quick(**options).fit(X, y), quick(**options, n_init=5).fit(X, y)
+    assert five.loss_ < one.loss_
+    again = quick(**options, n_init=5).fit(X, y)
+    np.testing.assert_array_equal(again.W1_, five.W1_)
+
+
+def test_starts_in_parallel_give_the_same(data, monkeypatch):
+    X, y = data
+    monkeypatch.setattr(_training, "PARALLEL_STARTS_WORK", 0)
+    parallel = quick(max_iter=15, n_init=4, n_jobs=2).fit(X, y)
+    monkeypatch.setattr(_training, "PARALLEL_STARTS_WORK", np.inf)
+    serial = quick(max_iter=15, n_init=4).fit(X, y)
+    np.testing.assert_array_equal(parallel.W1_, serial.W1_)
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "gd", "adam"])
+def test_warm_start_goes_on(data, solver):
+    X, y = data
+    model = quick(solver=solver, max_iter=5, warm_start=True).fit(X, y)
+    first = model.loss_curve_
+    model.fit(X, y)
+    assert model.loss_curve_[0] == pytest.approx(
+        first[-1], rel=1e-9 if solver != "adam" else 0.1
+    )
+    assert model.loss_ < first[-1]
+
+
+def test_warm_start_refuses_another_shape_or_other_classes(data):
+    X, y = data
+    model = quick(warm_start=True, max_iter=5).fit(X, y)
+    before = model.W1_
+    with pytest.raises(ValueError, match=r"W1 has shape \(4, 30\), but n_hidden=5"):
+        model.set_params(n_hidden=5).fit(X, y)
+    model.set_params(n_hidden=4)
+    with pytest.raises(ValueError, match=r"W1 has shape.*7 features"):
+        model.fit(X[:, :7], y)
+    with pytest.raises(ValueError, match="warm_start=True needs the classes"):
+        model.fit(X, y + 1)
+    assert model.W1_ is before
+    assert model.n_features_in_ == 30
+
+
+def test_a_fit_is_reproducible_from_given_weights(data):
+    X, y = data
+    given = quick(max_iter=5, random_state=3).fit(X, y)
+    initial = {"coef_init": given.coefs_, "intercept_init": given.intercepts_}
+    one = quick(max_iter=5, random_state=1).fit(X, y, **initial)
+    two = quick(max_iter=5, random_state=2).fit(X, y, **initial)
+    np.testing.assert_array_equal(weights(one), weights(two))
+    assert one.loss_curve_[0] == pytest.approx(given.loss_, rel=1e-12)
+
+
+def test_bad_initial_weights_are_named(data):
+    X, y = data
+    good = quick(max_iter=2).fit(X, y)
+    with pytest.raises(ValueError, match="give both"):
+        quick().fit(X, y, coef_init=good.coefs_)
+    with pytest.raises(ValueError, match=r"W1 has shape \(5, 30\)"):
+        quick().fit(
+            X,
+            y,
+            coef_init=[np.zeros((30, 5)), good.coefs_[1]],
+            intercept_init=good.intercepts_,
+        )
+    with pytest.raises(ValueError, match="b2 has NaN"):
+        quick().fit(
+            X,
+            y,
+            coef_init=good.coefs_,
+            intercept_init=[good.intercepts_[0], [np.nan]],
+        )
+
+
+@pytest.mark.parametrize("solver", ["gd", "adam"])
+@pytest.mark.parametrize("loader", [load_breast_cancer, load_iris])
+def test_partial_fit_learns_out_of_core(loader, solver):
+    X, y = loader(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    names = np.array(["c", "a", "b"])[y]
+    model = quick(
+        n_hidden=8, solver=solver, learning_rate=0.02, batch_size=10, momentum=0.9
+    )
+    order = np.argsort(y, kind="stable")  # the first chunk has one class only
+    for epoch in range(60):
+        if epoch:
+            order = np.random.default_rng(epoch).permutation(len(y))
+        for first in range(0, len(y), 50):
+            rows = order[first : first + 50]
+            model.partial_fit(X[rows], names[rows], classes=np.unique(names)[::-1])
+    assert model.score(X, names) > 0.93
+    assert list(model.classes_) == sorted(set(names))
+    assert model.n_iter_ == len(model.loss_curve_) > 60
+
+
+def test_partial_fit_checks_its_input(data):
+    X, y = data
+    model = quick(solver="adam")
+    with pytest.raises(ValueError, match="classes must be passed on the first call"):
+        model.partial_fit(X, y)
+    assert not hasattr(model, "n_features_in_")
+    model.partial_fit(X, y, classes=[0, 1])
+    before = dict(vars(model))
+    with pytest.raises(ValueError, match=r"not in classes=.*\[2\]"):
+        model.partial_fit(X, y + 1)
+    with pytest.raises(ValueError, match="not the same as on the last call"):
+        model.partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(ValueError, match="features"):
+        model.partial_fit(X[:, :5], y)
+    with pytest.raises(ValueError, match="'balanced' is not supported"):
+        clone(model).set_params(class_weight="balanced").partial_fit(X, y, [0, 1])
+    with pytest.raises(ValueError, match="early_stopping"):
+        clone(model).set_params(early_stopping=True).partial_fit(X, y, [0, 1])
+    with pytest.raises(ValueError, match="fewer than two classes"):
+        clone(model).partial_fit(X, np.zeros(len(X)), classes=[0])
+    assert vars(model) == before
+    assert not hasattr(quick(), "partial_fit")
+    with pytest.raises(AttributeError) as error:
+        quick().partial_fit(X, y)
+    assert "solver='gd' or solver='adam'" in str(error.value.__cause__)
+
+
+def test_partial_fit_of_labels(data):
+    X, y = data
+    Y = np.column_stack([y, X[:, 0] > 0])
+    model = quick(solver="adam", learning_rate=0.05)
+    for _ in range(30):
+        model.partial_fit(X, Y, classes=[0, 1])
+    assert model.predict(X).shape == Y.shape
+    assert (model.predict(X) == Y).mean() > 0.9
+    with pytest.raises(ValueError, match="columns"):
+        model.partial_fit(X, np.column_stack([Y, y]))
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "gd", "adam"])
+def test_verbose_prints_one_aligned_line_an_iteration(data, solver, capsys):
+    X, y = data
+    quick(solver=solver, max_iter=3, verbose=True, early_stopping=True).fit(X, y)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 4
+    pattern = (
+        rf"\[{solver}\] iteration +\d+  cost +[\d.]+  gradient +(nan|[\d.e+-]+)"
+        r"  validation +[\d.]+  +[\d.]+ s"
+    )
+    assert all(re.fullmatch(pattern, line) for line in lines)
+    assert len({len(line) for line in lines}) == 1
+    quick(max_iter=3).fit(X, y)
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "gd", "adam"])
+def test_ctrl_c_keeps_the_best_weights(data, solver, monkeypatch):
+    X, y = data
+    calls = {"n": 0}
+    original = CrossEntropyObjective._add_block
+
+    def interrupt(self, *arguments):
+        calls["n"] += 1
+        if calls["n"] == 20:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    monkeypatch.setattr(CrossEntropyObjective, "_add_block", interrupt)
+    model = quick(solver=solver, learning_rate=0.05)
+    with pytest.warns(ConvergenceWarning, match="interrupted after"):
+        model.fit(X, y)
+    assert model.loss_ < model.loss_curve_[0]
+    assert model.score(X, y) > 0.6
+    assert 0 < model.n_iter_ < 20
+
+
+def test_ctrl_c_before_the_first_iteration_is_passed_on(data, monkeypatch):
+    X, y = data
+    model = quick(max_iter=5).fit(X, y)
+    before = dict(vars(model))
+
+    def interrupt(self, *arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(CrossEntropyObjective, "_add_block", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, y)
+    assert vars(model) == before
+
+
+def test_diverging_descent_is_an_error_that_names_the_rate(data):
+    X, y = data
+    for solver in ("gd", "adam"):
+        model = quick(solver=solver, learning_rate=1e200, alpha=1e3)
+        with pytest.raises(ValueError, match="lower learning_rate=1e"):
+            model.fit(X, y)
+        with pytest.raises(ValueError, match="Lower learning_rate=1e"):
+            for _ in range(5):
+                model.partial_fit(X, y, [0, 1])
+
+
+def test_reports_follow_lbfgs_accepted_points(data):
+    """The gradient printed is that at the point whose cost is printed."""
+    X, y = data
+    seen = []
+
+    def report(theta, cost, steepest):
+        seen.append((theta.copy(), cost, steepest))
+        return False
+
+    objective = CrossEntropyObjective(
+        X, y.astype(np.int8), 4, 1, choose_output("logistic", 1), alpha=1.0
+    )
+    start = np.random.default_rng(0).normal(size=objective.size)
+    from sk_twolayer._solvers import lbfgs
+
+    solution = lbfgs(objective, start, max_iter=30, tol=1e-5, report=report)
+    assert [cost for _, cost, _ in seen] == solution.history
+    for theta, cost, steepest in seen:
+        value, gradient = objective.value_and_gradient(theta)
+        assert value == cost
+        assert np.abs(gradient).max() == steepest
+    assert np.all(np.diff(solution.history) < 0)
+
+
+def test_mini_batch_visits_every_sample_once_an_epoch(data):
+    X, y = data
+    objective = CrossEntropyObjective(
+        X, y.astype(np.int8), 4, 1, choose_output("logistic", 1)
+    )
+    rows = []
+
+    class Recorder:
+        def update(self, theta, gradient):
+            pass
+
+    original = objective.batch_value_and_gradient
+
+    def spy(theta, batch):
+        rows.append(batch[0].X[:, :-1].copy())
+        return original(theta, batch)
+
+    objective.batch_value_and_gradient = spy
+    mini_batch(
+        objective,
+        np.zeros(objective.size),
+        Recorder(),
+        batch_size=100,
+        rng=np.random.RandomState(0),
+        max_iter=1,
+        report=lambda *_: False,
+    )
+    assert [len(r) for r in rows] == [100] * 5 + [69]
+    seen = np.vstack(rows)
+    np.testing.assert_array_equal(
+        seen[np.lexsort(seen.T)], X[np.lexsort(X.T)]
+    )
