@@ -21,8 +21,10 @@ Array = NDArray[Any]
 BUFFER_BYTES = 2**21
 # Standardised samples are kept between evaluations when all of them take no more.
 KEPT_BYTES = 2**25
-# OpenBLAS multiplies small matrices without packing them first, which for narrow
-# ones is up to twice as fast; so a block goes to BLAS in chunks of so many rows.
+# OpenBLAS multiplies matrices of up to a million multiply-adds without packing them
+# first, which for narrow ones is up to twice as fast; so a block goes to BLAS in
+# chunks of so many rows.
+SMALL_PRODUCT = 1_000_000
 CHUNK_ROWS = 256
 CACHE_LINE = 64
 # Shuffled rows are gathered for several batches at a time.
@@ -103,24 +105,54 @@ def with_ones(rows: int, m: int, dtype: Any) -> Array:
     return X
 
 
-def choose_block_rows(m: int, k: int, itemsize: int) -> int:
-    """Rows of a block: its buffers fill the cache, between 64 and 8192 rows.
+def choose_block_rows(
+    n: int, m: int, k: int, itemsize: int, n_threads: int = 1
+) -> int:
+    """Rows of a block: its buffers fill the cache, and each thread has as many.
 
     Parameters
     ----------
-    m, k : int
-        Features and hidden neurons.
+    n, m, k : int
+        Samples, features and hidden neurons.
     itemsize : int
         Bytes of a number.
+    n_threads : int, default=1
+        Threads that share the blocks.
 
     Returns
     -------
     int
         Rows, a multiple of 64, and of `CHUNK_ROWS` where there are as many.
     """
-    rows = min(BUFFER_BYTES // (itemsize * (2 * m + k + 8)), 8192)
+    # Threads hand Python's lock over between array operations, which costs more than
+    # cache misses do: with several, fewer and larger blocks are faster.
+    bytes_ = BUFFER_BYTES if n_threads == 1 else 2 * BUFFER_BYTES
+    rows = min(bytes_ // (itemsize * (2 * m + k + 8)), 8192)
+    rounds = max(1, -(-n // (max(rows, 1) * n_threads)))
+    rows = min(rows, -(-n // (rounds * n_threads)))
     unit = CHUNK_ROWS if rows >= CHUNK_ROWS else 64
-    return max(rows // unit, 1) * unit
+    return max(-(-rows // unit), 1) * unit
+
+
+def chunks(A: Array, n_products: int) -> Array:
+    """View of (b, c) as (b / 256, 256, c), so that matmul calls BLAS for each chunk.
+
+    Parameters
+    ----------
+    A : ndarray of shape (b, c), any dtype
+        Samples in rows.
+    n_products : int
+        Multiply-adds for each row.
+
+    Returns
+    -------
+    ndarray of shape (b / 256, 256, c) or (b, c)
+        The view; A itself where one call is as good.
+    """
+    rows, columns = A.shape
+    if rows <= CHUNK_ROWS or rows % CHUNK_ROWS or n_products * CHUNK_ROWS > SMALL_PRODUCT:
+        return A
+    return A.reshape(-1, CHUNK_ROWS, columns)
 
 
 class SampleBlocks:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
-from sklearn.utils import check_random_state
+from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import (
@@ -38,6 +38,10 @@ from sk_twolayer.network import Parameters
 Array = NDArray[Any]
 
 DTYPES = [np.float64, np.float32]
+
+
+def _copy(Z2: Array, out: Array) -> None:
+    out[...] = Z2
 
 
 def _is_stochastic(estimator: TwoLayerSigmoidClassifier) -> bool:
@@ -494,7 +498,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        Z2 = self._forward(X, lambda output: (np.asarray, self.n_outputs_))
+        Z2 = self._forward(X, lambda output: (_copy, self.n_outputs_))
         return Z2[:, 0] if self.n_outputs_ == 1 else Z2
 
     def predict(self, X: ArrayLike) -> Array:
@@ -517,7 +521,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        Z2 = self._forward(X, lambda output: (np.asarray, self.n_outputs_))
+        Z2 = self._forward(X, lambda output: (_copy, self.n_outputs_))
         return self._output().decide(Z2, self.classes_)
 
     def predict_proba(self, X: ArrayLike) -> Array:
@@ -576,11 +580,18 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     def _forward(
         self,
         X: ArrayLike,
-        choose: Callable[[Output], tuple[Callable[[Array], Array], int]],
+        choose: Callable[[Output], tuple[Callable[[Array, Array], None], int]],
     ) -> Array:
         """A function of Z2, and its columns, for each row of X."""
         check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse="csr", dtype=DTYPES, reset=False)
+        X = validate_data(
+            self,
+            X,
+            accept_sparse="csr",
+            dtype=DTYPES,
+            ensure_all_finite=False,
+            reset=False,
+        )
         function, n_columns = choose(self._output())
         (n, m), k = X.shape, len(self.W1_)
         work = (X.nnz if sparse.issparse(X) else n * (m + 1.0)) * k
@@ -588,10 +599,13 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             return forward_blocks(
                 X,
                 self._parameters(),
-                self._standardisation.center,
+                self._standardisation,
                 function,
                 n_columns,
                 workers,
+                lambda block: assert_all_finite(
+                    block, estimator_name=type(self).__name__, input_name="X"
+                ),
             )
 
     @property

@@ -68,8 +68,9 @@ def encode_labels(y: Any) -> Labels:
         return Labels(np.arange(y.shape[1]), targets, y.shape[1], "logistic")
     y = column_or_1d(y, warn=True)
     classes = _unique(y)
-    # Tiled, since few samples a class would look like a continuous target.
-    check_classification_targets(np.tile(classes, 3))
+    if classes.dtype.kind not in "biuUS":
+        # Tiled, since few samples a class would look like a continuous target.
+        check_classification_targets(np.tile(classes, 3))
     if len(classes) < 2:
         raise ValueError(
             f"y has one class only, {classes[0]!r}; TwoLayerSigmoidClassifier can't "

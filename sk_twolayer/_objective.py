@@ -20,6 +20,7 @@ from sk_twolayer._blocks import (
     SampleBlocks,
     Standardisation,
     aligned,
+    chunks,
     choose_block_rows,
     with_ones,
 )
@@ -29,9 +30,6 @@ from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
 Sums = TypeVar("Sums")
-
-# Multiply-adds up to which OpenBLAS has kernels for small matrices.
-SMALL_PRODUCT = 1_000_000
 
 
 class _Buffers:
@@ -124,13 +122,17 @@ class CrossEntropyObjective:
         self.center, self.scale = standardisation or Standardisation(
             np.zeros(m), np.ones(m)
         )
+        self.workers = workers or Workers()
         self._samples = SampleBlocks(
             X,
             targets,
             output,
             sample_weight,
             standardisation,
-            block_rows or choose_block_rows(m, n_hidden, self.dtype.itemsize),
+            block_rows
+            or choose_block_rows(
+                X.shape[0], m, n_hidden, self.dtype.itemsize, self.workers.n_threads
+            ),
         )
         self.total = self._samples.total
         self._sparse = self._samples.is_sparse
@@ -138,11 +140,9 @@ class CrossEntropyObjective:
         first, second = self.split(self._penalty)
         first[:-1] = alpha / self.total * self.scale[:, None] ** 2
         second[:-1] = alpha / self.total
-        small = CHUNK_ROWS * (m + 1) * n_hidden <= SMALL_PRODUCT
-        self._chunk_rows = CHUNK_ROWS if small else 0
+        self._n_products = (m + 1) * n_hidden
         # With one output diag(dZ2) X is enough; else all of dZ1 is needed.
         self._needs_dZ1 = self._sparse or n_outputs > 1
-        self.workers = workers or Workers()
         self._buffers = [
             self._make_buffers(self._samples.rows)
             for _ in range(min(self.workers.n_threads, len(self._samples)))
@@ -371,7 +371,8 @@ class CrossEntropyObjective:
         if self._sparse:
             np.add(X @ layers.into[:-1], layers.into[-1], out=T)
         else:
-            np.matmul(self._chunks(X), layers.into, out=self._chunks(T))
+            products = self._n_products
+            np.matmul(chunks(X, products), layers.into, out=chunks(T, products))
         np.tanh(T, out=T)
         np.dot(T, layers.half, out=Z2)
         Z2 += layers.offset
@@ -441,16 +442,9 @@ class CrossEntropyObjective:
         sums += slope
         return cost / total + 0.5 * float(theta @ slope), sums
 
-    def _chunks(self, A: Array) -> Array:
-        """View (b, c) as (b / rows, rows, c): one BLAS call a chunk, where it pays."""
-        rows = self._chunk_rows
-        if rows and len(A) > rows and len(A) % rows == 0:
-            return A.reshape(-1, rows, A.shape[1])
-        return A
-
     def _transposed_product(self, A: Array, B: Array, buffers: _Buffers) -> Array:
         """A' B."""
-        A, B = self._chunks(A), self._chunks(B)
+        A, B = chunks(A, self._n_products), chunks(B, self._n_products)
         if A.ndim == 2:
             return np.dot(A.T, B, out=buffers.dW1_sum)
         parts = np.matmul(A.transpose(0, 2, 1), B, out=buffers.dW1[: len(A)])

@@ -25,11 +25,11 @@ class Output(Protocol):
     def costs(self, Z2: Array, prepared: Array, work: Array) -> Array:
         """Cost of each sample (b,); Z2 becomes dZ2 (b, K), work (2, b, K) is used."""
 
-    def probabilities(self, Z2: Array) -> Array:
-        """Probabilities (b, columns) from Z2 (b, K)."""
+    def probabilities(self, Z2: Array, out: Array) -> None:
+        """Fill in probabilities (b, columns) from Z2 (b, K), which is used up."""
 
-    def log_probabilities(self, Z2: Array) -> Array:
-        """Logarithms of the probabilities, finite for finite Z2."""
+    def log_probabilities(self, Z2: Array, out: Array) -> None:
+        """Likewise their logarithms, finite for finite Z2."""
 
     def columns(self, n_outputs: int) -> int:
         """Columns of the probabilities."""
@@ -64,13 +64,13 @@ class Sigmoid:
         t *= prepared
         return np.asarray(costs[:, 0] if costs.shape[1] == 1 else costs.sum(axis=1))
 
-    def probabilities(self, Z2: Array) -> Array:
+    def probabilities(self, Z2: Array, out: Array) -> None:
         """A2 = sigma(Z2)."""
-        return np.asarray(expit(Z2))
+        expit(Z2, out=out)
 
-    def log_probabilities(self, Z2: Array) -> Array:
+    def log_probabilities(self, Z2: Array, out: Array) -> None:
         """Log sigma(Z2)."""
-        return np.asarray(log_expit(Z2))
+        log_expit(Z2, out=out)
 
     def columns(self, n_outputs: int) -> int:
         """One a label."""
@@ -84,13 +84,22 @@ class Sigmoid:
 class BinarySigmoid(Sigmoid):
     """The article's one output: A2 is the probability of the second class."""
 
-    def probabilities(self, Z2: Array) -> Array:
-        """1 - A2 and A2, as sigma(-Z2) and sigma(Z2)."""
-        return np.hstack([expit(-Z2), expit(Z2)])
+    def probabilities(self, Z2: Array, out: Array) -> None:
+        """1 - A2 and A2, as sigma(-Z2) and sigma(Z2), each to full precision."""
+        positive = Z2[:, 0] > 0
+        # With e = exp(-|Z2|) the likelier class has 1 / (1 + e), the other e times that.
+        np.copysign(Z2, -1, out=Z2)
+        np.exp(Z2, out=Z2)
+        e = Z2[:, 0]
+        likelier = 1 / (1 + e)
+        e *= likelier
+        out[:, 0] = np.where(positive, e, likelier)
+        out[:, 1] = np.where(positive, likelier, e)
 
-    def log_probabilities(self, Z2: Array) -> Array:
+    def log_probabilities(self, Z2: Array, out: Array) -> None:
         """Log sigma(-Z2) and log sigma(Z2)."""
-        return np.hstack([log_expit(-Z2), log_expit(Z2)])
+        out[:, 0] = log_expit(-Z2[:, 0])
+        out[:, 1] = log_expit(Z2[:, 0])
 
     def columns(self, n_outputs: int) -> int:
         """Two."""
@@ -123,15 +132,15 @@ class Softmax:
         np.put_along_axis(Z2, prepared, -others / total, axis=1)
         return np.asarray(costs[:, 0])
 
-    def probabilities(self, Z2: Array) -> Array:
+    def probabilities(self, Z2: Array, out: Array) -> None:
         """A2 = softmax(Z2), each row summing to 1."""
-        A2 = np.exp(Z2 - Z2.max(axis=1, keepdims=True))
-        A2 /= A2.sum(axis=1, keepdims=True)
-        return A2
+        np.subtract(Z2, Z2.max(axis=1, keepdims=True), out=out)
+        np.exp(out, out=out)
+        out /= out.sum(axis=1, keepdims=True)
 
-    def log_probabilities(self, Z2: Array) -> Array:
+    def log_probabilities(self, Z2: Array, out: Array) -> None:
         """Log softmax(Z2) along the outputs."""
-        return np.asarray(log_softmax(Z2, axis=1))
+        out[...] = log_softmax(Z2, axis=1)
 
     def columns(self, n_outputs: int) -> int:
         """One a class."""

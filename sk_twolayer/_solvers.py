@@ -158,20 +158,20 @@ def lbfgs(
         Programming 45, 1989.
     """
     history: list[float] = []
-    steepest = 0.0
+    gradient = np.empty(0)
 
-    def evaluate(theta: Array) -> tuple[float, Array]:
-        nonlocal steepest
+    def evaluate(theta: Array) -> float:
+        nonlocal gradient
         cost, gradient = objective.value_and_gradient(theta)
-        steepest = float(np.abs(gradient).max())
         if not history:
             history.append(cost)
-            report(theta, cost, steepest)
-        return cost, gradient
+            report(theta, cost, float(np.abs(gradient).max()))
+        return cost
 
     def record(intermediate_result: Any) -> None:
         # The last evaluation is the accepted one: a line search ends there.
         history.append(float(intermediate_result.fun))
+        steepest = float(np.abs(gradient).max())
         if report(intermediate_result.x, history[-1], steepest):
             raise StopIteration
 
@@ -179,7 +179,9 @@ def lbfgs(
         evaluate,
         start,
         method="L-BFGS-B",
-        jac=True,
+        # SciPy asks for the gradient right after the cost, at the same theta. Told
+        # so by jac=True it would compare the two thetas each time.
+        jac=lambda _: gradient,
         callback=record,
         # ftol only ends a search that rounding has stalled; tol decides the rest.
         options={

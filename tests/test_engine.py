@@ -292,10 +292,15 @@ def test_moments_are_those_of_the_weighted_data():
     assert feature_moments(np.full((10, 1), 0.1))[1] == 0
 
 
-def test_block_rows_fit_the_cache():
-    assert choose_block_rows(30, 64, 8) % 256 == 0
-    assert choose_block_rows(30, 64, 4) > choose_block_rows(30, 64, 8)
-    assert choose_block_rows(10**6, 10, 8) == 64
+def test_block_rows_fit_the_cache_and_the_threads():
+    assert choose_block_rows(10**6, 30, 64, 8) % 256 == 0
+    assert choose_block_rows(10**6, 30, 64, 4) > choose_block_rows(10**6, 30, 64, 8)
+    assert choose_block_rows(10**6, 10**6, 10, 8) == 64
+    assert choose_block_rows(100, 30, 64, 8) == 128
+    for n in (20_000, 100_000, 123_457):
+        rows = choose_block_rows(n, 30, 64, 4, 2)
+        blocks = -(-n // rows)
+        assert blocks % 2 == 0 and n - (blocks - 1) * rows > rows / 2
 
 
 @pytest.mark.parametrize(

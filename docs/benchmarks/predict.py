@@ -1,0 +1,54 @@
+"""predict_proba, 1 000 000 x 30, k = 64, against MLPClassifier: time and memory."""
+
+import subprocess
+import sys
+
+from _common import row, samples, side_by_side
+from sklearn.neural_network import MLPClassifier
+
+from sk_twolayer import TwoLayerSigmoidClassifier
+
+MEMORY = """
+import resource, sys
+sys.path.insert(0, {folder!r})
+from _common import samples
+from sk_twolayer import TwoLayerSigmoidClassifier
+X, y = samples(1_000_000)
+model = TwoLayerSigmoidClassifier(64, max_iter=2, random_state=0).fit(X[:2000], y[:2000])
+model.predict_proba(X[:2000])
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+result = model.predict_proba(X)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(peak * 1024 - result.nbytes)
+"""
+
+
+def main():
+    X, y = samples(1_000_000)
+    ours = TwoLayerSigmoidClassifier(64, max_iter=2, random_state=0)
+    theirs = MLPClassifier(
+        (64,), activation="logistic", solver="lbfgs", max_iter=2, random_state=0
+    )
+    for model in (ours, theirs):
+        model.fit(X[:2000], y[:2000])
+    a, b = side_by_side(
+        [lambda: ours.predict_proba(X), lambda: theirs.predict_proba(X)], repeats=5
+    )
+    script = MEMORY.format(folder=sys.path[0])
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    extra = max(0.0, int(result.stdout) / 1e6)
+    row(
+        f"predict_proba, 1 000 000 × 30, k = 64 ({extra:.0f} MB beside the result)",
+        "MLPClassifier",
+        f"{1e3 * a:.0f}",
+        f"{1e3 * b:.0f}",
+        "ms",
+        f"{b / a:.1f}×",
+        "≥ 5×, ≤ 32 MB",
+    )
+
+
+if __name__ == "__main__":
+    main()

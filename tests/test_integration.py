@@ -1,0 +1,238 @@
+"""Weights, metadata routing, callbacks and the HTML repr: the ways of scikit-learn."""
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.metrics import log_loss
+from sklearn.model_selection import GridSearchCV, cross_validate
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_html_repr
+from sklearn.utils.fixes import parse_version
+
+from sk_twolayer import TwoLayerSigmoidClassifier
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::sklearn.exceptions.ConvergenceWarning"
+)
+has_callbacks = parse_version(sklearn.__version__) >= parse_version("1.9")
+SOLVERS = ["lbfgs", "gd", "adam"]
+
+
+@pytest.fixture(scope="module")
+def data():
+    X, y = load_breast_cancer(return_X_y=True)
+    return StandardScaler().fit_transform(X), y
+
+
+def quick(**options):
+    return TwoLayerSigmoidClassifier(**{"n_hidden": 4, "random_state": 0} | options)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("loader", [load_breast_cancer, load_iris])
+def test_weight_0_is_leaving_out_and_2_is_repeating(solver, loader):
+    X, y = loader(return_X_y=True)
+    X = StandardScaler().fit_transform(X)
+    weight = np.random.default_rng(0).integers(0, 3, len(X))
+    # One batch: "adam" and the weights then see the same samples in each step.
+    options = {"solver": solver, "batch_size": 2000, "max_iter": 60, "tol": 1e-7}
+    weighted = quick(**options).fit(X, y, sample_weight=weight)
+    repeated = quick(**options).fit(np.repeat(X, weight, 0), np.repeat(y, weight))
+    np.testing.assert_allclose(
+        weighted.predict_proba(X), repeated.predict_proba(X), rtol=0, atol=1e-6
+    )
+    assert weighted.loss_ == pytest.approx(repeated.loss_, rel=1e-7)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_class_weight_multiplies_sample_weight(data, solver):
+    X, y = data
+    y = np.where(y == 1, "b", "a")
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(X))
+    options = {"solver": solver, "max_iter": 20}
+    product = weight * np.where(y == "a", 3.0, 0.5)
+    by_class = quick(**options, class_weight={"a": 3.0, "b": 0.5})
+    by_class.fit(X, y, sample_weight=weight)
+    by_sample = quick(**options).fit(X, y, sample_weight=product)
+    np.testing.assert_allclose(by_class.W1_, by_sample.W1_, rtol=1e-9, atol=1e-12)
+
+
+def test_balanced_is_n_over_k_count(data):
+    X, y = data
+    counts = np.bincount(y)
+    given = {c: len(y) / (2 * counts[c]) for c in (0, 1)}
+    balanced = quick(class_weight="balanced").fit(X, y)
+    expected = quick(class_weight=given).fit(X, y)
+    np.testing.assert_allclose(balanced.W1_, expected.W1_, rtol=1e-9)
+    Y = np.column_stack([y, 1 - y])
+    quick(class_weight="balanced", max_iter=5).fit(X, Y)
+    quick(class_weight=[given, given], max_iter=5).fit(X, Y)
+
+
+def test_bad_class_weights(data):
+    X, y = data
+    with pytest.raises(ValueError, match="class_weight"):
+        quick(class_weight={0: -1.0, 1: 1.0}).fit(X, y)
+    with pytest.raises(ValueError, match="are not in class_weight"):
+        quick(class_weight={7: 1.0}).fit(X, y)
+    with pytest.raises(ValueError, match="fewer than two classes"):
+        quick(class_weight={0: 0.0, 1: 1.0}).fit(X, y)
+    with pytest.raises(ValueError, match="no sample with a weight above 0|at least one non-zero"):
+        quick().fit(X, y, np.zeros(len(X)))
+
+
+@pytest.mark.parametrize(
+    "weight, message",
+    [
+        ([1.0, 2.0], "sample_weight.shape"),
+        (np.full(569, np.nan), "NaN"),
+        (np.full(569, np.inf), "infinity"),
+        (np.full(569, -1.0), "[Nn]egative"),
+    ],
+)
+def test_bad_sample_weights(data, weight, message):
+    with pytest.raises(ValueError, match=message):
+        quick().fit(*data, sample_weight=weight)
+
+
+def test_sample_weight_is_routed(data):
+    X, y = data
+    weight = np.random.default_rng(0).integers(0, 3, len(X)).astype(float)
+    with sklearn.config_context(enable_metadata_routing=True):
+        model = quick(max_iter=30).set_fit_request(sample_weight=True)
+        model.set_score_request(sample_weight=True)
+        pipeline = make_pipeline(
+            StandardScaler().set_fit_request(sample_weight=False), model
+        )
+        pipeline.fit(X, y, sample_weight=weight)
+        scaled = pipeline[0].transform(X)
+        expected = quick(max_iter=30).fit(scaled, y, sample_weight=weight)
+        np.testing.assert_array_equal(pipeline[-1].W1_, expected.W1_)
+        search = GridSearchCV(pipeline, {"twolayersigmoidclassifier__alpha": [1, 3]})
+        search.fit(X, y, sample_weight=weight)
+        plain = clone(search).fit(X, y, sample_weight=np.ones(len(X)))
+        assert search.best_score_ != plain.best_score_
+        result = cross_validate(pipeline, X, y, params={"sample_weight": weight})
+        assert len(result["test_score"]) == 5
+
+
+def test_html_repr_links_to_the_docs(data):
+    html = estimator_html_repr(quick().fit(*data))
+    assert "TwoLayerSigmoidClassifier" in html and "n_hidden" in html
+    assert "sk-twolayer.readthedocs.io" in html
+    assert "#sk_twolayer.TwoLayerSigmoidClassifier" in html
+
+
+@pytest.mark.skipif(not has_callbacks, reason="scikit-learn < 1.9 has no callbacks")
+class TestCallbacks:
+    def recorder(self, stop_after=None):
+        class Recorder:
+            """Counts hooks; asks to stop after some iterations."""
+
+            max_propagation_depth = None
+
+            def __init__(self):
+                self.begun, self.ended, self.losses = [], [], []
+                self.set_up = self.torn_down = 0
+
+            def setup(self, estimator, context):
+                self.set_up += 1
+
+            def teardown(self, estimator, context):
+                self.torn_down += 1
+
+            def on_fit_task_begin(self, estimator, context):
+                self.begun.append(context.task_name)
+
+            def on_fit_task_end(
+                self, estimator, context, *, X=None, y=None, fitted_estimator=None
+            ):
+                self.ended.append(context.task_name)
+                if context.task_name == "iteration" and fitted_estimator is not None:
+                    proba = fitted_estimator.predict_proba(X)
+                    self.losses.append(log_loss(y, proba))
+                    return stop_after is not None and len(self.losses) >= stop_after
+                return False
+
+        return Recorder()
+
+    @pytest.mark.parametrize("solver", SOLVERS)
+    def test_hooks_see_each_iteration_as_a_fitted_model(self, data, solver):
+        X, y = data
+        recorder = self.recorder()
+        model = quick(solver=solver, max_iter=12, learning_rate=0.05, alpha=0)
+        model.set_callbacks(recorder).fit(X, y)
+        assert len(recorder.losses) == model.n_iter_
+        if solver != "adam":
+            np.testing.assert_allclose(recorder.losses, model.loss_curve_[1:])
+        assert sorted(recorder.begun) == sorted(recorder.ended)
+        assert recorder.set_up == recorder.torn_down == 1
+
+    @pytest.mark.parametrize("solver", SOLVERS)
+    def test_a_callback_can_stop_training(self, data, solver, recwarn):
+        X, y = data
+        model = quick(solver=solver).set_callbacks(self.recorder(stop_after=3))
+        assert model.fit(X, y).n_iter_ == 3
+        assert not [w for w in recwarn if "max_iter" in str(w.message)]
+
+    def test_several_starts_are_subtasks(self, data):
+        recorder = self.recorder()
+        quick(n_init=3, max_iter=4).set_callbacks(recorder).fit(*data)
+        assert recorder.begun.count("start") == recorder.ended.count("start") == 3
+        assert len(recorder.losses) == 12
+
+    def test_teardown_follows_an_error(self, data):
+        recorder = self.recorder()
+        model = quick(solver="gd", learning_rate=1e200, alpha=1e3)
+        recorder.on_fit_task_end = lambda estimator, context, **_: False
+        with pytest.raises(ValueError, match="non-finite"):
+            model.set_callbacks(recorder).fit(*data)
+        assert recorder.torn_down == 1
+        assert not hasattr(model, "W1_")
+        assert not hasattr(model, "_callback_fit_ctx")
+
+    def test_an_error_in_a_callback_leaves_the_model(self, data):
+        model = quick(max_iter=3).fit(*data)
+        before = model.W1_
+        recorder = self.recorder()
+
+        def fail(estimator, context, **_):
+            raise RuntimeError("in a callback")
+
+        recorder.on_fit_task_end = fail
+        with pytest.raises(RuntimeError, match="in a callback"):
+            model.set_callbacks(recorder).fit(*data)
+        assert model.W1_ is before
+
+    def test_progress_bar_and_scoring_monitor(self, data):
+        pytest.importorskip("rich")
+        from sklearn.callback import ProgressBar, ScoringMonitor
+
+        X, y = data
+        monitor = ScoringMonitor(scoring="neg_log_loss")
+        model = quick(max_iter=5, alpha=0).set_callbacks(ProgressBar(), monitor)
+        model.fit(X, y)
+        scores = [
+            row["neg_log_loss"]
+            for row in monitor.get_logs().data
+            if row["task_name"] == "iteration" and "neg_log_loss" in row
+        ]
+        np.testing.assert_allclose(scores, -np.array(model.loss_curve_[1:]))
+        inner = make_pipeline(StandardScaler(), quick(max_iter=3))
+        inner.set_callbacks(ProgressBar())
+        inner.fit(X, y)
+        search = GridSearchCV(
+            make_pipeline(StandardScaler(), quick(max_iter=3)),
+            {"twolayersigmoidclassifier__alpha": [1, 2]},
+            cv=2,
+        )
+        search.set_callbacks(ProgressBar()).fit(X, y)
+        assert search.best_score_ > 0.8
+
+
+def test_no_callbacks_no_trace(data):
+    model = quick(max_iter=3).fit(*data)
+    assert not [name for name in vars(model) if "callback" in name]
