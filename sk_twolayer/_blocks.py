@@ -82,7 +82,8 @@ def aligned(shape: tuple[int, int], dtype: Any) -> Array:
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
     raw = np.empty(size + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
-    return raw[start : start + size].view(dtype).reshape(shape)
+    array: Array = raw[start : start + size].view(dtype).reshape(shape)
+    return array
 
 
 def with_ones(rows: int, m: int, dtype: Any) -> Array:
@@ -105,9 +106,7 @@ def with_ones(rows: int, m: int, dtype: Any) -> Array:
     return X
 
 
-def choose_block_rows(
-    n: int, m: int, k: int, itemsize: int, n_threads: int = 1
-) -> int:
+def choose_block_rows(n: int, m: int, k: int, itemsize: int, n_threads: int = 1) -> int:
     """Rows of a block: its buffers fill the cache, and each thread has as many.
 
     Parameters
@@ -150,7 +149,11 @@ def chunks(A: Array, n_products: int) -> Array:
         The view; A itself where one call is as good.
     """
     rows, columns = A.shape
-    if rows <= CHUNK_ROWS or rows % CHUNK_ROWS or n_products * CHUNK_ROWS > SMALL_PRODUCT:
+    if (
+        rows <= CHUNK_ROWS
+        or rows % CHUNK_ROWS
+        or n_products * CHUNK_ROWS > SMALL_PRODUCT
+    ):
         return A
     return A.reshape(-1, CHUNK_ROWS, columns)
 
@@ -205,12 +208,12 @@ class SampleBlocks:
         )
         self._kept: dict[int, Block] = {}
         if self._keep:
-            rows = slice(0, self.n)
             kept_X: Any = X
             if not self.is_sparse:
                 kept_X = with_ones(self.n, self.m, self.dtype)
                 self._standardise(X, kept_X)
-            self._all = Block(kept_X, *self._targets_and_weight(rows))
+            everything = self._targets_and_weight(slice(0, self.n))
+            self._all = Block(kept_X, *everything)
 
     def __len__(self) -> int:
         return len(self._starts)

@@ -13,6 +13,9 @@ except ImportError:  # scikit-learn < 1.9
         """Stands in for the mixin that this scikit-learn does not have."""
 
 
+__all__ = ["CallbackSupportMixin", "Callbacks", "StartCallbacks"]
+
+
 class Callbacks:
     """Calls an estimator's callbacks: fit > start (where several) > iteration.
 

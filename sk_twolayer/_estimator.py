@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,12 +36,25 @@ from sk_twolayer._training import Samples, Settings, Trained, train, train_more
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 DTYPES = [np.float64, np.float32]
 
 
 def _copy(Z2: Array, out: Array) -> None:
     out[...] = Z2
+
+
+def _checks_parameters(method: Method) -> Method:
+    """scikit-learn's decorator, which has no types, with the method's own."""
+    decorated: Method = _fit_context(prefer_skip_nested_validation=True)(method)
+    return decorated
+
+
+def _only_stochastic(method: Method) -> Method:
+    """Hides the method where the solver has no steps to go on with."""
+    decorated: Method = available_if(_is_stochastic)(method)
+    return decorated
 
 
 def _is_stochastic(estimator: TwoLayerSigmoidClassifier) -> bool:
@@ -57,11 +70,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     """Classifier with one hidden layer of sigmoid neurons.
 
     Two classes are learned by one sigmoid output, K > 2 by K outputs with softmax,
-    and a multilabel indicator y by one sigmoid output a label. Training minimises
+    and a multilabel indicator y by one sigmoid output a label. Training minimises ::
 
-        mean cross-entropy + alpha / (2 n) (|W1|^2 + |W2|^2),
+        mean cross-entropy + alpha / (2 n) (|W1|^2 + |W2|^2)
 
-    n being the number of samples or the sum of their weights; biases are not
+    with n the number of samples or the sum of their weights; biases are not
     penalised. k stands for `n_hidden`, m for features, n for samples, K for outputs.
 
     Parameters
@@ -145,11 +158,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Iterations done; with batches epochs.
     loss_ : float
         Cost at the fitted weights, the penalty included, in nats.
-    loss_curve_ : list of float, of length n_iter_ + 1
-        Cost at the start and after each iteration, in nats; with batches the mean
+    loss_curve_ : list of float
+        ``n_iter_ + 1`` entries: cost at the start and after each iteration, in nats; with batches the mean
         over each epoch's batches.
-    validation_loss_curve_ : list of float, of length n_iter_ + 1
-        Cross-entropy of the held-out samples likewise, in nats; only with
+    validation_loss_curve_ : list of float
+        ``n_iter_ + 1`` entries: cross-entropy of the held-out samples likewise, in nats; only with
         `early_stopping`.
 
     See Also
@@ -182,7 +195,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             StrOptions({"auto"}),
         ],
         "momentum": [Interval(Real, 0, 1, closed="left")],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            StrOptions({"auto"}),
+        ],
         "max_iter": [Interval(Integral, 1, None, closed="left")],
         "tol": [Interval(Real, 0, None, closed="left")],
         "early_stopping": ["boolean"],
@@ -245,7 +261,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         tags.classifier_tags.multi_label = True
         return tags
 
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_checks_parameters
     def fit(
         self,
         X: ArrayLike,
@@ -282,13 +298,15 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             weights; a model fitted before is then left as it was.
         """
         with self._unchanged_on_error():
-            X, y = self._validate(X, y, reset=True)
-            labels = encode_labels(y)
-            samples = self._weigh(X, labels, sample_weight)
-            initial = self._initial(X.shape[1], labels, coef_init, intercept_init)
+            samples_X, samples_y = self._validate(X, y, reset=True)
+            labels = encode_labels(samples_y)
+            samples = self._weigh(samples_X, labels, sample_weight)
+            initial = self._initial(
+                samples_X.shape[1], labels, coef_init, intercept_init
+            )
             data = {
-                "X": X,
-                "y": y,
+                "X": samples_X,
+                "y": samples_y,
                 "metadata": None
                 if sample_weight is None
                 else {"sample_weight": sample_weight},
@@ -302,15 +320,15 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 callbacks,
                 lambda *network: self._network_attributes(labels, *network),
             )
-            vars(self).pop("validation_loss_curve_", None)
+            self.__dict__.pop("validation_loss_curve_", None)
             self._store(labels, trained, trained.history)
             if self.early_stopping:
                 self.validation_loss_curve_ = trained.validation_history
             callbacks.end()
         return self
 
-    @available_if(_is_stochastic)
-    @_fit_context(prefer_skip_nested_validation=True)
+    @_only_stochastic
+    @_checks_parameters
     def partial_fit(
         self,
         X: ArrayLike,
@@ -349,16 +367,19 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             fitted = hasattr(self, "W1_")
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True.")
-            if isinstance(self.class_weight, str):
+            if self.class_weight == "balanced":
                 raise ValueError(
                     "class_weight='balanced' is not supported by partial_fit, which "
                     "does not see all of y: give a dict, or use sample_weight."
                 )
-            X, y = self._validate(X, y, reset=not fitted)
+            samples_X, samples_y = self._validate(X, y, reset=not fitted)
             labels = encode_for_classes(
-                y, classes, self.classes_ if fitted else None, self._fitted_labels()
+                samples_y,
+                classes,
+                self.classes_ if fitted else None,
+                self._fitted_labels(),
             )
-            samples = self._weigh(X, labels, sample_weight, keep_one=True)
+            samples = self._weigh(samples_X, labels, sample_weight, keep_one=True)
             if not hasattr(self, "_rng") or not fitted:
                 self._rng = check_random_state(self.random_state)
             trained = train_more(
@@ -405,7 +426,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     ) -> Parameters | None:
         """Weights to start from, checked; None where they are to be drawn."""
         k, outputs = self.n_hidden, labels.n_outputs
-        needed = Parameters((k, m), (k, 1), (outputs, k), (outputs, 1))
+        needed = (k, m), (k, 1), (outputs, k), (outputs, 1)
         if coef_init is not None or intercept_init is not None:
             if coef_init is None or intercept_init is None:
                 raise ValueError("coef_init and intercept_init go together: give both.")
@@ -421,9 +442,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             given, source = self._parameters(), "warm_start=True"
         else:
             return None
-        for name, value, shape in zip(
-            Parameters._fields, given, needed, strict=True
-        ):
+        for name, value, shape in zip(Parameters._fields, given, needed, strict=True):
             if value.shape != shape:
                 raise ValueError(
                     f"{source}: {name} has shape {value.shape}, but n_hidden={k}, "
@@ -460,7 +479,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         attributes = self._network_attributes(
             labels, trained.parameters, trained.standardisation
         )
-        vars(self).update(attributes)
+        self.__dict__.update(attributes)
         self.n_iter_ = len(history) - 1
         self.loss_curve_ = history
         self.loss_ = trained.cost
@@ -468,14 +487,14 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
         """Put every attribute back where the body raises."""
-        before = dict(vars(self))
+        before = dict(self.__dict__)
         try:
             yield
         except BaseException:
             # scikit-learn's decorator around `fit` still ends the callbacks.
-            state = {n: v for n, v in vars(self).items() if "_callback" in n}
-            vars(self).clear()
-            vars(self).update(before | state)
+            state = {n: v for n, v in self.__dict__.items() if "_callback" in n}
+            self.__dict__.clear()
+            self.__dict__.update(before | state)
             raise
 
     def decision_function(self, X: ArrayLike) -> Array:
@@ -511,7 +530,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
         Returns
         -------
-        ndarray of shape (n,) or (n, L), dtype of classes_
+        ndarray of shape (n,) or (n, L), dtype of the labels
             Labels, or an indicator matrix.
 
         Raises
@@ -584,7 +603,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     ) -> Array:
         """A function of Z2, and its columns, for each row of X."""
         check_is_fitted(self)
-        X = validate_data(
+        samples: Any = validate_data(
             self,
             X,
             accept_sparse="csr",
@@ -593,11 +612,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             reset=False,
         )
         function, n_columns = choose(self._output())
-        (n, m), k = X.shape, len(self.W1_)
-        work = (X.nnz if sparse.issparse(X) else n * (m + 1.0)) * k
+        (n, m), k = samples.shape, len(self.W1_)
+        work = (samples.nnz if sparse.issparse(samples) else n * (m + 1.0)) * k
         with Workers(count_threads(self.n_jobs, work)).started() as workers:
             return forward_blocks(
-                X,
+                samples,
                 self._parameters(),
                 self._standardisation,
                 function,

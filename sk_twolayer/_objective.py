@@ -20,8 +20,8 @@ from sk_twolayer._blocks import (
     SampleBlocks,
     Standardisation,
     aligned,
-    chunks,
     choose_block_rows,
+    chunks,
     with_ones,
 )
 from sk_twolayer._outputs import Output

@@ -148,7 +148,7 @@ class Softmax:
 
     def decide(self, Z2: Array, classes: Array) -> Array:
         """The class of the largest Z2."""
-        return classes[Z2.argmax(axis=1)]
+        return np.asarray(classes[Z2.argmax(axis=1)])
 
 
 def choose_output(activation: str, n_outputs: int) -> Output:

@@ -177,9 +177,7 @@ def train(
     if settings.n_init > 1 and workers.n_threads == 1 and work > PARALLEL_STARTS_WORK:
         parallel = Parallel(n_jobs=settings.n_jobs, prefer="threads")
         with workers.started():
-            runs = parallel(
-                delayed(run)(i, Workers()) for i in range(settings.n_init)
-            )
+            runs = parallel(delayed(run)(i, Workers()) for i in range(settings.n_init))
     else:
         runs = []
         with workers.started():
@@ -194,7 +192,7 @@ def train(
             "or cost. Scale the features (StandardScaler), or lower "
             f"learning_rate={settings.learning_rate!r} if solver is 'gd' or 'adam'."
         )
-    best = min(finite, key=lambda r: r.judged)
+    best: _Run = min(finite, key=lambda r: r.judged)
     _warn(best, settings, any(r.interrupted for r in runs))
     return best.trained
 

@@ -14,9 +14,7 @@ from sklearn.utils.fixes import parse_version
 
 from sk_twolayer import TwoLayerSigmoidClassifier
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sklearn.exceptions.ConvergenceWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 has_callbacks = parse_version(sklearn.__version__) >= parse_version("1.9")
 SOLVERS = ["lbfgs", "gd", "adam"]
 
@@ -80,7 +78,9 @@ def test_bad_class_weights(data):
         quick(class_weight={7: 1.0}).fit(X, y)
     with pytest.raises(ValueError, match="fewer than two classes"):
         quick(class_weight={0: 0.0, 1: 1.0}).fit(X, y)
-    with pytest.raises(ValueError, match="no sample with a weight above 0|at least one non-zero"):
+    with pytest.raises(
+        ValueError, match="no sample with a weight above 0|at least one non-zero"
+    ):
         quick().fit(X, y, np.zeros(len(X)))
 
 

@@ -15,9 +15,7 @@ from sk_twolayer._threads import Workers
 from sk_twolayer._training import Samples, Settings, _objective
 from tests.helpers import gradient_by_parameters, pack
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sklearn.exceptions.ConvergenceWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SOLVERS = ["lbfgs", "gd", "adam"]
 
 
@@ -129,7 +127,7 @@ def test_fitted_model_is_the_network(kind, solver):
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
 def test_mlpclassifier_with_the_same_weights_agrees(kind):
-    X, y, Y, _ = data(kind)
+    X, y, _, _ = data(kind)
     model = TwoLayerSigmoidClassifier(4, max_iter=20, random_state=0).fit(X, y)
     mlp = MLPClassifier((4,), activation="logistic", max_iter=1).fit(X, y)
     mlp.coefs_, mlp.intercepts_ = model.coefs_, model.intercepts_

@@ -17,9 +17,7 @@ from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import Adam, Momentum, mini_batch
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::sklearn.exceptions.ConvergenceWarning"
-)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @pytest.fixture(scope="module")
@@ -414,6 +412,4 @@ def test_mini_batch_visits_every_sample_once_an_epoch(data):
     )
     assert [len(r) for r in rows] == [100] * 5 + [69]
     seen = np.vstack(rows)
-    np.testing.assert_array_equal(
-        seen[np.lexsort(seen.T)], X[np.lexsort(X.T)]
-    )
+    np.testing.assert_array_equal(seen[np.lexsort(seen.T)], X[np.lexsort(X.T)])

@@ -68,6 +68,21 @@ def alternate(measures, repeats=5):
     return np.median(results[1:], axis=0)
 
 
+# For a process of its own: the peak of resident memory above what it has before.
+PEAK_MEMORY = """
+def peak_megabytes(function):
+    import gc, re
+    def status(name):
+        text = open("/proc/self/status").read()
+        return int(re.search(name + r":\\s+(\\d+)", text)[1]) * 1024 / 1e6
+    gc.collect()
+    open("/proc/self/clear_refs", "w").write("5")
+    before = status("VmRSS")
+    result = function()
+    return status("VmHWM") - before, result
+"""
+
+
 def row(work, peer, ours, theirs, unit, ratio, target):
     """Print one row of the table."""
     print(f"| {work} | {peer} | {ours} {unit} | {theirs} {unit} | {ratio} | {target} |")

@@ -43,9 +43,7 @@ def ours(dtype, cores):
     )
     theta = 0.1 * np.random.default_rng(0).normal(size=objective.size)
     with objective.workers.started():
-        return [
-            seconds(lambda: objective.value_and_gradient(theta)) for _ in range(40)
-        ]
+        return [seconds(lambda: objective.value_and_gradient(theta)) for _ in range(40)]
 
 
 def main():

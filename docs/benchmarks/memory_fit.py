@@ -6,10 +6,12 @@ The operating system's count of resident memory, each fit in a process of its ow
 import subprocess
 import sys
 
-from _common import row
+from _common import PEAK_MEMORY, row
 
-SCRIPT = """
-import resource, sys, warnings
+SCRIPT = (
+    PEAK_MEMORY
+    + """
+import sys
 sys.path.insert(0, {folder!r})
 from _common import samples
 from sk_twolayer import TwoLayerSigmoidClassifier
@@ -18,10 +20,9 @@ small, small_y = samples(5000)
 model = {model}
 model.fit(small, small_y)
 X, y = samples({n})
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-model.fit(X, y)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+print(peak_megabytes(lambda: model.fit(X, y))[0])
 """
+)
 OURS = "TwoLayerSigmoidClassifier(64, max_iter=2, random_state=0)"
 THEIRS = (
     "MLPClassifier((64,), activation='logistic', solver='lbfgs', max_iter=2, "
@@ -31,11 +32,12 @@ THEIRS = (
 
 def megabytes(model, n):
     folder = sys.path[0]
-    script = SCRIPT.format(model=model, n=n, folder=folder)
+    script = SCRIPT.replace("{model}", model).replace("{n}", str(n))
+    script = script.replace("{folder!r}", repr(folder))
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    return int(result.stdout) * 1024 / 1e6
+    return float(result.stdout)
 
 
 if __name__ == "__main__":
@@ -43,7 +45,7 @@ if __name__ == "__main__":
         a = megabytes(OURS, n)
         b = megabytes(peer, n) if peer else None
         row(
-            f"peak extra memory of fit, {n:,} × 30, k = 64".replace(",", " "),
+            f"peak extra memory of fit, {n:_} × 30, k = 64".replace("_", " "),
             "MLPClassifier" if b else "—",
             f"{a:.0f}",
             f"{b:.0f}" if b else "—",

@@ -3,24 +3,25 @@
 import subprocess
 import sys
 
-from _common import row, samples, side_by_side
+from _common import PEAK_MEMORY, row, samples, side_by_side
 from sklearn.neural_network import MLPClassifier
 
 from sk_twolayer import TwoLayerSigmoidClassifier
 
-MEMORY = """
-import resource, sys
-sys.path.insert(0, {folder!r})
+MEMORY = (
+    PEAK_MEMORY
+    + """
+import sys
+sys.path.insert(0, FOLDER)
 from _common import samples
 from sk_twolayer import TwoLayerSigmoidClassifier
 X, y = samples(1_000_000)
-model = TwoLayerSigmoidClassifier(64, max_iter=2, random_state=0).fit(X[:2000], y[:2000])
-model.predict_proba(X[:2000])
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-result = model.predict_proba(X)
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-print(peak * 1024 - result.nbytes)
+model = TwoLayerSigmoidClassifier(64, max_iter=2, random_state=0)
+model.fit(X[:2000], y[:2000]).predict_proba(X[:2000])
+peak, result = peak_megabytes(lambda: model.predict_proba(X))
+print(peak - result.nbytes / 1e6)
 """
+)
 
 
 def main():
@@ -34,11 +35,11 @@ def main():
     a, b = side_by_side(
         [lambda: ours.predict_proba(X), lambda: theirs.predict_proba(X)], repeats=5
     )
-    script = MEMORY.format(folder=sys.path[0])
+    script = MEMORY.replace("FOLDER", repr(sys.path[0]))
     result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    extra = max(0.0, int(result.stdout) / 1e6)
+    extra = float(result.stdout)
     row(
         f"predict_proba, 1 000 000 × 30, k = 64 ({extra:.0f} MB beside the result)",
         "MLPClassifier",

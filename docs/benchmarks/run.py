@@ -1,0 +1,82 @@
+"""Runs every benchmark and writes the tables of docs/performance.md.
+
+    python docs/benchmarks/run.py [NAME ...]
+
+With names, only those tables or rows are run; the others stay as they are.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from _common import machine
+
+HERE = Path(__file__).parent
+PAGE = HERE.parent / "performance.md"
+ROWS = [
+    "lbfgs_float64",
+    "lbfgs_float32",
+    "lbfgs_torch",
+    "limit",
+    "grid_search",
+    "grid_search_one_thread",
+    "memory_fit",
+    "predict",
+    "memmap",
+    "nnet",
+    "adam_float64",
+    "adam_float32",
+]
+TABLES = ["alpha", "quality", "defaults"]
+HEAD = "| work | peer | here | peer | ratio | to reach |\n|---|---|---|---|---|---|"
+
+
+def output(name):
+    print(f"# {name}", file=sys.stderr, flush=True)
+    result = subprocess.run(
+        [sys.executable, HERE / f"{name}.py"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if result.returncode:
+        last = result.stderr.strip().splitlines()[-1:]
+        print(*last, file=sys.stderr)
+        return f"| {name} | not run: {' '.join(last)} | | | | |"
+    return result.stdout.strip()
+
+
+def replace(page, name, text):
+    pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"
+    if not re.search(pattern, page, re.DOTALL):
+        raise SystemExit(f"{PAGE} has no place for {name}")
+    return re.sub(
+        pattern, lambda found: f"{found[1]}{text}\n{found[2]}", page, flags=re.DOTALL
+    )
+
+
+def main(names):
+    page = PAGE.read_text(encoding="utf-8")
+    rows = [name for name in ROWS if not names or name in names]
+    if rows:
+        if names:
+            found = re.search(
+                r"<!-- speed -->\n(.*?)\n<!-- end speed -->", page, re.DOTALL
+            )
+            raise SystemExit("run the rows together: name none of them") if found else 0
+        lines = [HEAD, *(output(name) for name in rows)]
+        page = replace(page, "speed", "\n" + "\n".join(lines) + "\n")
+        when = f"{datetime.date.today()}, {machine()}."
+        page = replace(page, "machine", when)
+    for name in TABLES:
+        if not names or name in names:
+            page = replace(page, name, "\n" + output(name) + "\n")
+    PAGE.write_text(page, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,19 @@
+"""What a user writes; mypy --strict checks it, and no test runs it."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_twolayer import TwoLayerSigmoidClassifier, network
+
+
+def use(X: NDArray[np.float64], y: list[str]) -> NDArray[Any]:
+    model = TwoLayerSigmoidClassifier(8, alpha=0.5, solver="adam", n_jobs=None)
+    probabilities: NDArray[Any] = model.fit(X, y).predict_proba(X)
+    model.partial_fit(X, y, classes=["a", "b"], sample_weight=[1.0] * len(y))
+    losses: list[float] = model.loss_curve_
+    parameters = network.Parameters(model.W1_, model.b1_, model.W2_, model.b2_)
+    activations = network.forward(X.T, *parameters)
+    A2: NDArray[Any] = activations.A2
+    return probabilities[:, 1] - A2[0] * len(losses)
