@@ -199,9 +199,7 @@ def test_memory_of_predict_proba_is_its_result():
 
 def test_sparse_input_is_never_densified():
     rng = np.random.default_rng(0)
-    X = sparse.random_array(
-        (2000, 20_000), density=1e-3, rng=rng, format="csr", dtype=float
-    )
+    X = sparse.random(2000, 20_000, density=1e-3, format="csr", random_state=0)
     y = rng.integers(0, 2, 2000)
     model = quick(n_hidden=2, max_iter=3)
     peak, _ = peak_of(lambda: model.fit(X, y))
@@ -214,7 +212,7 @@ def test_sparse_input_is_never_densified():
 @pytest.mark.parametrize("solver", ["lbfgs", "gd", "adam"])
 def test_sparse_gives_the_same_as_dense(container, solver):
     rng = np.random.default_rng(0)
-    X = sparse.random_array((300, 20), density=0.2, rng=rng).toarray() * 5
+    X = rng.uniform(0, 5, (300, 20)) * (rng.random((300, 20)) < 0.2)
     y = (X.sum(axis=1) > X.sum(axis=1).mean()).astype(int)
     options = {"solver": solver, "max_iter": 15, "batch_size": 50}
     dense = quick(**options).fit(X, y)

@@ -5,7 +5,7 @@ import pytest
 import sklearn
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
-from sklearn.metrics import log_loss
+from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -111,11 +111,15 @@ def test_sample_weight_is_routed(data):
         scaled = pipeline[0].transform(X)
         expected = quick(max_iter=30).fit(scaled, y, sample_weight=weight)
         np.testing.assert_array_equal(pipeline[-1].W1_, expected.W1_)
-        search = GridSearchCV(pipeline, {"twolayersigmoidclassifier__alpha": [1, 3]})
+        scorer = get_scorer("neg_log_loss").set_score_request(sample_weight=True)
+        grid = {"twolayersigmoidclassifier__alpha": [1, 3]}
+        search = GridSearchCV(pipeline, grid, scoring=scorer)
         search.fit(X, y, sample_weight=weight)
         plain = clone(search).fit(X, y, sample_weight=np.ones(len(X)))
         assert search.best_score_ != plain.best_score_
-        result = cross_validate(pipeline, X, y, params={"sample_weight": weight})
+        result = cross_validate(
+            pipeline, X, y, scoring=scorer, params={"sample_weight": weight}
+        )
         assert len(result["test_score"]) == 5
 
 

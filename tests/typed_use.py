@@ -16,4 +16,5 @@ def use(X: NDArray[np.float64], y: list[str]) -> NDArray[Any]:
     parameters = network.Parameters(model.W1_, model.b1_, model.W2_, model.b2_)
     activations = network.forward(X.T, *parameters)
     A2: NDArray[Any] = activations.A2
-    return probabilities[:, 1] - A2[0] * len(losses)
+    difference: NDArray[Any] = probabilities[:, 1] - A2[0] * len(losses)
+    return difference
