@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._callbacks import Callbacks, CallbackSupportMixin
-from sk_twolayer._forward import forward_blocks
+from sk_twolayer._forward import forward_blocks, input_gradients
 from sk_twolayer._labels import (
     Labels,
     drop_zero_weights,
@@ -592,6 +592,38 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             X,
             lambda output: (output.log_probabilities, output.columns(self.n_outputs_)),
         )
+
+    def input_gradient(self, X: ArrayLike) -> Array:
+        """Gradient of the probabilities by the features, in closed form.
+
+        For sensitivity and saliency: to first order, how much a probability moves with
+        a feature. See `sk_twolayer.inspection.SensitivityDisplay`.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, m), float
+            Samples in rows.
+
+        Returns
+        -------
+        ndarray of shape (n, m) or (n, K, m), float64
+            dA2/dX, in probability per unit of the feature; of two classes that of the
+            second, else one for each class or label. Source: the chain rule,
+            A2 (1 - A2) W2 diag(A1 (1 - A1)) W1.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If X does not fit the data seen in `fit`.
+        """
+        check_is_fitted(self)
+        samples: Any = validate_data(
+            self, X, accept_sparse="csr", dtype=DTYPES, reset=False
+        )
+        gradients = input_gradients(samples, self._parameters(), self.out_activation_)
+        return gradients[:, 0] if self.n_outputs_ == 1 else gradients
 
     def _output(self) -> Output:
         return choose_output(self.out_activation_, self.n_outputs_)

@@ -1,0 +1,615 @@
+"""Plots by scikit-learn's Display convention; matplotlib is asked for when drawing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
+
+Array = NDArray[Any]
+
+POSITIVE, NEGATIVE = "#0072b2", "#d55e00"
+
+
+def _axes(display: str, ax: Any, **options: Any) -> Any:
+    """The axes to draw on, and a clear word where matplotlib is missing."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            f"{display} needs matplotlib: pip install 'sk-twolayer[plot]'"
+        ) from error
+    return ax if ax is not None else plt.subplots(**options)[1]
+
+
+def _feature_names(estimator: Any, given: Sequence[str] | None, m: int) -> list[str]:
+    names = given
+    if names is None:
+        names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        return [f"x{i}" for i in range(m)]
+    if len(names) != m:
+        raise ValueError(f"feature_names has {len(names)} names; X has {m} features.")
+    return [str(name) for name in names]
+
+
+def _output_names(estimator: Any) -> list[str]:
+    classes = estimator.classes_
+    if estimator.n_outputs_ == 1:
+        return [f"P({classes[1]})"]
+    return [f"P({label})" for label in classes]
+
+
+class LossCurveDisplay:
+    """Cost by iteration, in training and on the held-out samples.
+
+    Parameters
+    ----------
+    loss_curve : sequence of float
+        Training cost, in nats, from the start on.
+    validation_loss_curve : sequence of float, default=None
+        Validation cost likewise.
+    estimator_name : str, default=None
+        Title.
+
+    Attributes
+    ----------
+    line_ : matplotlib Line2D
+        The training curve.
+    validation_line_ : matplotlib Line2D or None
+        The validation curve.
+    ax_ : matplotlib Axes
+        Where it is drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    """
+
+    def __init__(
+        self,
+        *,
+        loss_curve: Sequence[float],
+        validation_loss_curve: Sequence[float] | None = None,
+        estimator_name: str | None = None,
+    ) -> None:
+        self.loss_curve = loss_curve
+        self.validation_loss_curve = validation_loss_curve
+        self.estimator_name = estimator_name
+
+    @classmethod
+    def from_estimator(
+        cls, estimator: Any, *, ax: Any = None, name: str | None = None
+    ) -> LossCurveDisplay:
+        """Draw the curves of a fitted model.
+
+        Parameters
+        ----------
+        estimator : TwoLayerSigmoidClassifier
+            A fitted model.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        name : str, default=None
+            Title; None is the class's name.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(estimator)
+        display = cls(
+            loss_curve=estimator.loss_curve_,
+            validation_loss_curve=getattr(estimator, "validation_loss_curve_", None),
+            estimator_name=name or type(estimator).__name__,
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> LossCurveDisplay:
+        """Draw the curves.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        LossCurveDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        ax = _axes("LossCurveDisplay", ax, layout="constrained")
+        (self.line_,) = ax.plot(self.loss_curve, color=POSITIVE, label="training cost")
+        self.validation_line_ = None
+        if self.validation_loss_curve:
+            curve = self.validation_loss_curve
+            (self.validation_line_,) = ax.plot(
+                curve, color=NEGATIVE, label="validation cross-entropy"
+            )
+            best = int(np.argmin(curve))
+            ax.plot(best, curve[best], "o", color=NEGATIVE, label=f"best, at {best}")
+        ax.set(xlabel="iteration", ylabel="cost (nats)", title=self.estimator_name)
+        ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+class NetworkDisplay:
+    """Inputs, hidden neurons and outputs, with an edge for each weight.
+
+    An edge's width and strength follow the weight's size in its layer, its colour the
+    sign. Of more inputs or neurons than are drawn, those with the largest weights are.
+
+    Parameters
+    ----------
+    W1 : ndarray of shape (k, m), float
+        First layer's weights.
+    W2 : ndarray of shape (K, k), float
+        Second layer's weights.
+    feature_names : sequence of str of length m
+        Names of the inputs.
+    output_names : sequence of str of length K
+        Names of the outputs.
+
+    Attributes
+    ----------
+    edges_ : list of matplotlib LineCollection
+        First and second layer's edges.
+    ax_ : matplotlib Axes
+        Where it is drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    """
+
+    def __init__(
+        self,
+        *,
+        W1: Array,
+        W2: Array,
+        feature_names: Sequence[str],
+        output_names: Sequence[str],
+    ) -> None:
+        self.W1, self.W2 = W1, W2
+        self.feature_names, self.output_names = feature_names, output_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+        max_inputs: int = 30,
+        max_hidden: int = 16,
+        max_outputs: int = 12,
+    ) -> NetworkDisplay:
+        """Draw a fitted model.
+
+        Parameters
+        ----------
+        estimator : TwoLayerSigmoidClassifier
+            A fitted model.
+        feature_names : sequence of str of length m, default=None
+            Names of the inputs; None takes those seen in `fit`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        max_inputs, max_hidden, max_outputs : int, default=30, 16 and 12
+            Most nodes to draw in a layer.
+
+        Returns
+        -------
+        NetworkDisplay
+            The display.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If feature_names is not of length m.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(estimator)
+        m = estimator.W1_.shape[1]
+        display = cls(
+            W1=estimator.W1_,
+            W2=estimator.W2_,
+            feature_names=_feature_names(estimator, feature_names, m),
+            output_names=_output_names(estimator),
+        )
+        return display.plot(
+            ax=ax,
+            max_inputs=max_inputs,
+            max_hidden=max_hidden,
+            max_outputs=max_outputs,
+        )
+
+    def plot(
+        self,
+        ax: Any = None,
+        *,
+        max_inputs: int = 30,
+        max_hidden: int = 16,
+        max_outputs: int = 12,
+    ) -> NetworkDisplay:
+        """Draw the network.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        max_inputs, max_hidden, max_outputs : int, default=30, 16 and 12
+            Most nodes to draw in a layer.
+
+        Returns
+        -------
+        NetworkDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        hidden = _largest(np.abs(self.W2).sum(axis=0), max_hidden)
+        inputs = _largest(np.abs(self.W1).sum(axis=0), max_inputs)
+        outputs = _largest(np.abs(self.W2).sum(axis=1), max_outputs)
+        rows = max(len(inputs), len(hidden), len(outputs), 4)
+        ax = _axes(
+            "NetworkDisplay",
+            ax,
+            figsize=(9, 1.5 + 0.24 * rows),
+            layout="constrained",
+        )
+        heights = [_spread(len(nodes)) for nodes in (inputs, hidden, outputs)]
+        self.edges_ = [
+            _draw_edges(ax, 0, heights[0], heights[1], self.W1[np.ix_(hidden, inputs)]),
+            _draw_edges(
+                ax, 1, heights[1], heights[2], self.W2[np.ix_(outputs, hidden)]
+            ),
+        ]
+        for x, height in enumerate(heights):
+            ax.scatter(
+                np.full(len(height), x),
+                height,
+                s=60,
+                color="white",
+                edgecolor="#444444",
+                zorder=3,
+            )
+        for y, i in zip(heights[0], inputs, strict=True):
+            ax.text(-0.04, y, _shorten(self.feature_names[i]), ha="right", va="center")
+        for y, i in zip(heights[1], hidden, strict=True):
+            ax.annotate(
+                str(i),
+                (1, y),
+                (0, 6),
+                textcoords="offset points",
+                ha="center",
+                fontsize=7,
+            )
+        for y, i in zip(heights[2], outputs, strict=True):
+            ax.text(2.04, y, _shorten(self.output_names[i]), ha="left", va="center")
+        counts = [
+            _count("input", len(inputs), self.W1.shape[1]),
+            _count("hidden neuron", len(hidden), self.W1.shape[0]),
+            _count("output", len(outputs), self.W2.shape[0]),
+        ]
+        for x, text in enumerate(counts):
+            ax.text(x, 1.06, text, ha="center", va="bottom")
+        for colour, label in ((POSITIVE, "positive"), (NEGATIVE, "negative weight")):
+            ax.plot([], [], color=colour, lw=2, label=label)
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, frameon=False)
+        ax.set(xlim=(-0.9, 2.5), ylim=(-0.05, 1.18))
+        ax.axis("off")
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+
+def _largest(sizes: Array, most: int) -> Array:
+    """Indices of the largest, in their own order."""
+    return np.sort(np.argsort(-sizes, kind="stable")[:most])
+
+
+def _spread(count: int) -> Array:
+    return np.array([0.5]) if count == 1 else np.linspace(1, 0, count)
+
+
+def _shorten(text: str, most: int = 28) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _count(what: str, drawn: int, there: int) -> str:
+    text = f"{there} {what}{'' if there == 1 else 's'}"
+    return text if drawn == there else f"{text},\nthe {drawn} largest drawn"
+
+
+def _draw_edges(ax: Any, x: float, left: Array, right: Array, W: Array) -> Any:
+    """Edges from column x to x + 1; W is (right, left). The largest come on top."""
+    from matplotlib.collections import LineCollection
+    from matplotlib.colors import to_rgb
+
+    sizes = np.abs(W).ravel()
+    order = np.argsort(sizes, kind="stable")
+    strength = sizes[order] / (sizes.max() or 1.0)
+    to, start = np.unravel_index(order, W.shape)
+    lines = [[(x, left[i]), (x + 1, right[j])] for i, j in zip(start, to, strict=True)]
+    # Squared, so that the few large ones stand out of many.
+    colours = [
+        (*to_rgb(POSITIVE if W[j, i] > 0 else NEGATIVE), 0.06 + 0.9 * s**2)
+        for i, j, s in zip(start, to, strength, strict=True)
+    ]
+    edges = LineCollection(lines, colors=colours, linewidths=0.4 + 2.8 * strength)
+    ax.add_collection(edges)
+    return edges
+
+
+class WeightsDisplay:
+    """Heat maps of W1 and W2, each with a scale that is symmetric about 0.
+
+    Parameters
+    ----------
+    W1 : ndarray of shape (k, m), float
+        First layer's weights.
+    W2 : ndarray of shape (K, k), float
+        Second layer's weights.
+    feature_names : sequence of str of length m
+        Names of the inputs.
+    output_names : sequence of str of length K
+        Names of the outputs.
+
+    Attributes
+    ----------
+    images_ : list of matplotlib AxesImage
+        W1's and W2's.
+    ax_ : ndarray of two matplotlib Axes
+        Where they are drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    """
+
+    def __init__(
+        self,
+        *,
+        W1: Array,
+        W2: Array,
+        feature_names: Sequence[str],
+        output_names: Sequence[str],
+    ) -> None:
+        self.W1, self.W2 = W1, W2
+        self.feature_names, self.output_names = feature_names, output_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+    ) -> WeightsDisplay:
+        """Draw a fitted model's weights.
+
+        Parameters
+        ----------
+        estimator : TwoLayerSigmoidClassifier
+            A fitted model.
+        feature_names : sequence of str of length m, default=None
+            Names of the inputs; None takes those seen in `fit`.
+        ax : sequence of two matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        WeightsDisplay
+            The display.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If feature_names is not of length m.
+        ImportError
+            If matplotlib is not installed.
+        """
+        check_is_fitted(estimator)
+        display = cls(
+            W1=estimator.W1_,
+            W2=estimator.W2_,
+            feature_names=_feature_names(
+                estimator, feature_names, estimator.W1_.shape[1]
+            ),
+            output_names=_output_names(estimator),
+        )
+        return display.plot(ax=ax)
+
+    def plot(self, ax: Any = None) -> WeightsDisplay:
+        """Draw the heat maps.
+
+        Parameters
+        ----------
+        ax : sequence of two matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+
+        Returns
+        -------
+        WeightsDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        (k, m), n_outputs = self.W1.shape, len(self.W2)
+        axes = _axes(
+            "WeightsDisplay",
+            ax,
+            nrows=2,
+            figsize=(
+                min(3 + 0.22 * max(m, k), 14),
+                min(3 + 0.22 * (k + n_outputs), 12),
+            ),
+            height_ratios=[max(k, 4), max(n_outputs, 3)],
+            layout="constrained",
+        )
+        self.ax_ = np.asarray(axes)
+        neurons = [str(i) for i in range(k)]
+        self.images_ = [
+            _draw_map(self.ax_[0], self.W1, neurons, self.feature_names),
+            _draw_map(self.ax_[1], self.W2, self.output_names, neurons),
+        ]
+        self.ax_[0].set(title=f"W1 (k, m) = ({k}, {m})", ylabel="hidden neuron")
+        self.ax_[1].set(title=f"W2 (K, k) = ({n_outputs}, {k})", xlabel="hidden neuron")
+        self.figure_ = self.ax_[0].figure
+        return self
+
+
+def _draw_map(ax: Any, W: Array, rows: Sequence[str], columns: Sequence[str]) -> Any:
+    limit = np.abs(W).max() or 1.0
+    image = ax.imshow(W, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+    for axis, names in ((ax.yaxis, rows), (ax.xaxis, columns)):
+        step = -(-len(names) // 40)  # forty names are legible
+        axis.set_ticks(range(0, len(names), step), [_shorten(n) for n in names[::step]])
+    if max(len(name) for name in columns) > 3:
+        ax.tick_params(axis="x", rotation=90)
+    ax.figure.colorbar(image, ax=ax, ticks=[-limit, 0, limit], format="%.2g")
+    return image
+
+
+class SensitivityDisplay:
+    """How strongly each feature moves the probability, over some samples.
+
+    Parameters
+    ----------
+    sensitivities : ndarray of shape (m,) or (K, m), float
+        Mean of the gradient's absolute value, times the feature's deviation: the change
+        of the probability for one standard deviation, to first order.
+    feature_names : sequence of str of length m
+        Names of the features.
+    output_names : sequence of str of length K
+        Names of the outputs.
+
+    Attributes
+    ----------
+    bars_ : list of matplotlib BarContainer
+        One an output.
+    ax_ : matplotlib Axes
+        Where it is drawn.
+    figure_ : matplotlib Figure
+        The figure of the axes.
+    """
+
+    def __init__(
+        self,
+        *,
+        sensitivities: Array,
+        feature_names: Sequence[str],
+        output_names: Sequence[str],
+    ) -> None:
+        self.sensitivities = sensitivities
+        self.feature_names, self.output_names = feature_names, output_names
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        feature_names: Sequence[str] | None = None,
+        ax: Any = None,
+        max_features: int = 20,
+    ) -> SensitivityDisplay:
+        """Compute and draw the sensitivities of a fitted model.
+
+        Parameters
+        ----------
+        estimator : TwoLayerSigmoidClassifier
+            A fitted model.
+        X : array-like of shape (n, m), float
+            Samples in rows.
+        feature_names : sequence of str of length m, default=None
+            Names of the features; None takes those seen in `fit`.
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        max_features : int, default=20
+            Most features to draw, the largest.
+
+        Returns
+        -------
+        SensitivityDisplay
+            The display. Source: the mean absolute partial derivative, Zurada et al.,
+            Neurocomputing 14, 1997.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        ValueError
+            If X or feature_names do not fit it.
+        ImportError
+            If matplotlib is not installed.
+        """
+        gradient = np.abs(estimator.input_gradient(X)).mean(axis=0)
+        names = _feature_names(estimator, feature_names, gradient.shape[-1])
+        display = cls(
+            sensitivities=gradient * np.asarray(X, dtype=float).std(axis=0),
+            feature_names=names,
+            output_names=_output_names(estimator),
+        )
+        return display.plot(ax=ax, max_features=max_features)
+
+    def plot(self, ax: Any = None, *, max_features: int = 20) -> SensitivityDisplay:
+        """Draw the sensitivities.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Where to draw; None makes a figure.
+        max_features : int, default=20
+            Most features to draw, the largest.
+
+        Returns
+        -------
+        SensitivityDisplay
+            The display itself.
+
+        Raises
+        ------
+        ImportError
+            If matplotlib is not installed.
+        """
+        values = np.atleast_2d(self.sensitivities)
+        shown = np.argsort(-values.sum(axis=0), kind="stable")[:max_features][::-1]
+        ax = _axes(
+            "SensitivityDisplay",
+            ax,
+            figsize=(7, 1.2 + 0.28 * len(shown)),
+            layout="constrained",
+        )
+        self.bars_ = []
+        height = 0.8 / len(values)
+        for i, (row, name) in enumerate(zip(values, self.output_names, strict=True)):
+            at = np.arange(len(shown)) + (i - (len(values) - 1) / 2) * height
+            self.bars_.append(ax.barh(at, row[shown], height, label=name))
+        ax.set_yticks(
+            range(len(shown)), [_shorten(self.feature_names[j]) for j in shown]
+        )
+        ax.set_xlabel("change of the probability for one standard deviation")
+        ax.legend()
+        self.ax_, self.figure_ = ax, ax.figure
+        return self

@@ -1,0 +1,133 @@
+"""The article's matrices of an estimator and its data, or of plain parameters."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import column_or_1d
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sk_twolayer._labels import encode_known
+from sk_twolayer.network import Parameters
+
+Array = NDArray[Any]
+
+
+class Problem(NamedTuple):
+    """What a forward and a backward pass need, with names.
+
+    Attributes
+    ----------
+    X : ndarray of shape (m, n), float64
+        Samples in columns.
+    Y : ndarray of shape (K, n), float64
+        Targets, 0 or 1.
+    parameters : Parameters
+        W1, b1, W2 and b2.
+    output : {"sigmoid", "softmax"}
+        The output's activation.
+    features, samples, outputs : list of str
+        Names along m, n and K.
+    """
+
+    X: Array
+    Y: Array
+    parameters: Parameters
+    output: str
+    features: list[str]
+    samples: list[str]
+    outputs: list[str]
+
+
+def problem_of_estimator(estimator: Any, X: Any, y: Any) -> Problem:
+    """Matrices of a fitted estimator, and of data in scikit-learn's layout.
+
+    Parameters
+    ----------
+    estimator : TwoLayerSigmoidClassifier
+        Fitted.
+    X : array-like or sparse matrix of shape (n, m), float
+        Samples in rows.
+    y : array-like of shape (n,) or (n, L)
+        Labels that the estimator was fitted with.
+
+    Returns
+    -------
+    Problem
+        The matrices, samples in columns.
+
+    Raises
+    ------
+    ValueError
+        If X or y do not fit the estimator.
+    """
+    check_is_fitted(estimator)
+    names = getattr(X, "index", None)
+    X = validate_data(estimator, X, accept_sparse="csr", dtype=np.float64, reset=False)
+    X = X.toarray() if sparse.issparse(X) else X
+    classes, n_outputs = estimator.classes_, estimator.n_outputs_
+    y = y.toarray() if sparse.issparse(y) else np.asarray(y)
+    if len(y) != len(X):
+        raise ValueError(f"y has {len(y)} samples, but X has {len(X)}.")
+    binary = n_outputs == 1
+    if y.ndim == 2 and y.shape[1] > 1:
+        if y.shape[1] != n_outputs:
+            raise ValueError(f"y has {y.shape[1]} columns; it needs {n_outputs}.")
+        Y = y.T.astype(float)
+    else:
+        y = column_or_1d(y)
+        others = [label for label in np.unique(y) if label not in classes]
+        if others:
+            raise ValueError(f"y has labels {others} that are not in {classes}.")
+        targets = encode_known(y, classes).astype(int)
+        Y = (targets[None, :] if binary else np.eye(len(classes))[targets].T).astype(
+            float
+        )
+    features = getattr(estimator, "feature_names_in_", None)
+    if features is None:
+        features = [f"x{i}" for i in range(X.shape[1])]
+    outputs = [f"P({classes[1]})"] if binary else [f"P({c})" for c in classes]
+    samples = range(len(X)) if names is None or callable(names) else names
+    return Problem(
+        X.T,
+        Y,
+        Parameters(estimator.W1_, estimator.b1_, estimator.W2_, estimator.b2_),
+        "softmax" if estimator.out_activation_ == "softmax" else "sigmoid",
+        [str(name) for name in features],
+        [str(name) for name in samples],
+        outputs,
+    )
+
+
+def problem_of_parameters(
+    X: Any, Y: Any, parameters: Any, output: str, feature_names: Any
+) -> Problem:
+    """Matrices as given, samples in columns, with names made up where needed.
+
+    Parameters
+    ----------
+    X : array-like of shape (m, n), float
+        Samples in columns.
+    Y : array-like of shape (K, n), float
+        Targets.
+    parameters : sequence of four array-likes
+        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1).
+    output : {"sigmoid", "softmax"}
+        The output's activation.
+    feature_names : sequence of str or None
+        Names along m.
+
+    Returns
+    -------
+    Problem
+        The matrices.
+    """
+    X, Y = np.asarray(X, dtype=float), np.asarray(Y, dtype=float)
+    given = Parameters(*(np.asarray(p, dtype=float) for p in parameters))
+    features = feature_names or [f"x{i}" for i in range(len(X))]
+    outputs = [f"output {i}" for i in range(len(given.W2))]
+    samples = [str(i) for i in range(X.shape[-1])]
+    return Problem(X, Y, given, output, [str(f) for f in features], samples, outputs)

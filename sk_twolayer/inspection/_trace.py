@@ -1,0 +1,508 @@
+"""Every matrix of one forward and backward pass, with its meaning and its values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sk_twolayer import network
+from sk_twolayer.inspection._html import trace_page
+from sk_twolayer.inspection._problem import (
+    Problem,
+    problem_of_estimator,
+    problem_of_parameters,
+)
+
+Array = NDArray[Any]
+
+# Name, symbol, equation, and the equation's terms with their letters: what the block
+# diagrams draw. K stands for the outputs and becomes 1 where there is one.
+STEPS = [
+    ("X", "A⁰", "X = A0, the input", ["X:m,n"]),
+    ("W1", "W¹", "W1, first layer's weights", ["W1:k,m"]),
+    ("b1", "b¹", "b1, first layer's biases", ["b1:k,1"]),
+    ("Z1", "Z¹", "Z1 = W1 X + b1", ["Z1:k,n", "=", "W1:k,m", "X:m,n", "+", "b1:k,1"]),
+    ("A1", "A¹", "A1 = σ(Z1)", ["A1:k,n", "= σ", "Z1:k,n"]),
+    ("W2", "W²", "W2, second layer's weights", ["W2:K,k"]),
+    ("b2", "b²", "b2, second layer's biases", ["b2:K,1"]),
+    ("Z2", "Z²", "Z2 = W2 A1 + b2", ["Z2:K,n", "=", "W2:K,k", "A1:k,n", "+", "b2:K,1"]),
+    ("A2", "A²", "A2 = σ(Z2)", ["A2:K,n", "= σ", "Z2:K,n"]),
+    ("Y", "Y", "Y, the targets", ["Y:K,n"]),
+    ("dZ2", "∂Z²", "dZ2 = A2 − Y", ["dZ2:K,n", "=", "A2:K,n", "−", "Y:K,n"]),
+    (
+        "dW2",
+        "∂W²",
+        "dW2 = (1/n) dZ2 A1ᵀ",
+        ["dW2:K,k", "= ¹⁄ₙ", "dZ2:K,n", "A1ᵀ:n,k"],
+    ),
+    ("db2", "∂b²", "db2 = (1/n) Σₙ dZ2", ["db2:K,1", "= ¹⁄ₙ Σ", "dZ2:K,n"]),
+    (
+        "dZ1",
+        "∂Z¹",
+        "dZ1 = W2ᵀ dZ2 ∗ σ′(Z1)",
+        ["dZ1:k,n", "=", "W2ᵀ:k,K", "dZ2:K,n", "∗", "σ′(Z1):k,n"],
+    ),
+    (
+        "dW1",
+        "∂W¹",
+        "dW1 = (1/n) dZ1 A0ᵀ",
+        ["dW1:k,m", "= ¹⁄ₙ", "dZ1:k,n", "A0ᵀ:n,m"],
+    ),
+    ("db1", "∂b¹", "db1 = (1/n) Σₙ dZ1", ["db1:k,1", "= ¹⁄ₙ Σ", "dZ1:k,n"]),
+]
+MEANINGS = {
+    "m": "feature",
+    "n": "sample",
+    "k": "hidden neuron",
+    "K": "output neuron",
+    "1": "",
+}
+
+
+@dataclass(frozen=True, repr=False)
+class MatrixTrace:
+    """One matrix of the pass.
+
+    Attributes
+    ----------
+    name : str
+        Its name in `sk_twolayer.network`, as "dW1".
+    symbol : str
+        As the article writes it.
+    equation : str
+        How it is computed. Source: the article.
+    terms : list of str
+        The equation's terms: "W1:k,m" for a matrix, else an operator.
+    letters : tuple of str
+        Its shape in letters, as ("k", "n").
+    axes : tuple of str
+        Likewise, but K for the outputs also where there is one.
+    values : ndarray of the shape, float64
+        Its entries.
+    row_labels, column_labels : list of str
+        What each row and column is.
+    """
+
+    name: str
+    symbol: str
+    equation: str
+    terms: list[str]
+    letters: tuple[str, str]
+    axes: tuple[str, str]
+    values: Array
+    row_labels: list[str]
+    column_labels: list[str]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns, in numbers."""
+        rows, columns = self.values.shape
+        return rows, columns
+
+    @property
+    def rows(self) -> str:
+        """What a row is, in words."""
+        return _meaning("row", self.axes[0])
+
+    @property
+    def columns(self) -> str:
+        """What a column is, in words."""
+        return _meaning("column", self.axes[1])
+
+    @property
+    def shape_text(self) -> str:
+        """Letters and numbers, as "(k, n) = (16, 569)"."""
+        return f"({', '.join(self.letters)}) = {self.shape}"
+
+    def __repr__(self) -> str:
+        return f"{self.name} {self.shape_text}: {self.rows}, {self.columns}"
+
+
+def _meaning(side: str, letter: str) -> str:
+    what = MEANINGS[letter]
+    if not what:
+        return f"one {side}"
+    return f"one {side} {'an' if letter == 'K' else 'a'} {what}"
+
+
+class Trace:
+    """Every matrix of one forward and backward pass, in order.
+
+    `str` gives a table for the terminal; a notebook shows a page.
+
+    Parameters
+    ----------
+    problem : Problem
+        Data, targets and parameters with their names.
+
+    Attributes
+    ----------
+    matrices : list of MatrixTrace
+        The sixteen matrices, from X to db1.
+    cost : float
+        Mean cross-entropy, in nats, without a penalty.
+    sizes : dict of str to int
+        What m, n, k and K are.
+    output : {"sigmoid", "softmax"}
+        The output's activation.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        X, Y, parameters, output = problem[:4]
+        activations = network.forward(X, *parameters, output=output)
+        gradients = network.backward(X, Y, parameters.W2, activations)
+        self.output = output
+        self.cost = network.cross_entropy(activations.Z2, Y, output=output)
+        self._features = problem.features
+        self.sizes = {
+            "m": X.shape[0],
+            "n": X.shape[1],
+            "k": len(parameters.W1),
+            "K": len(parameters.W2),
+        }
+        values = {
+            "X": X,
+            "Y": Y,
+            **parameters._asdict(),
+            **activations._asdict(),
+            **gradients._asdict(),
+        }
+        one = self.sizes["K"] == 1
+        names = {
+            "m": problem.features,
+            "n": problem.samples,
+            "k": [f"neuron {i}" for i in range(self.sizes["k"])],
+            "K": problem.outputs,
+            "1": [""],
+        }
+        self.matrices = []
+        for name, symbol, equation, template in STEPS:
+            terms = [term.replace("K", "1") for term in template] if one else template
+            if output == "softmax" and name == "A2":
+                equation = "A2 = softmax(Z2)"
+                terms = [*terms[:1], "= softmax", *terms[2:]]
+            first, second = template[0].split(":")[1].split(",")
+            letters = terms[0].split(":")[1].split(",")
+            self.matrices.append(
+                MatrixTrace(
+                    name,
+                    symbol,
+                    equation,
+                    terms,
+                    (letters[0], letters[1]),
+                    (first, second),
+                    values[name],
+                    names[first],
+                    names[second],
+                )
+            )
+
+    def __getitem__(self, name: str) -> MatrixTrace:
+        """The matrix of that name."""
+        for matrix in self.matrices:
+            if matrix.name == name:
+                return matrix
+        raise KeyError(f"{name!r}; the matrices are {[m.name for m in self.matrices]}")
+
+    def __iter__(self) -> Iterator[MatrixTrace]:
+        return iter(self.matrices)
+
+    def __len__(self) -> int:
+        return len(self.matrices)
+
+    def __str__(self) -> str:
+        lines = [
+            (m.name, m.equation, m.shape_text, f"{m.rows}, {m.columns}", _glance(m))
+            for m in self.matrices
+        ]
+        head = ("", "equation", "shape", "meaning", "values")
+        widths = [max(len(row[i]) for row in [head, *lines]) for i in range(5)]
+        table = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+            for row in [head, *lines]
+        ]
+        return "\n".join([self.summary(), "", *table])
+
+    def __repr__(self) -> str:
+        return f"Trace({self.summary()})"
+
+    def summary(self) -> str:
+        """One line: the sizes and the cost.
+
+        Returns
+        -------
+        str
+            As "m = 30 features, n = 569 samples, ...; cost 0.0714 nats".
+        """
+        sizes = ", ".join(
+            f"{letter} = {size} {MEANINGS[letter]}{'' if size == 1 else 's'}"
+            for letter, size in self.sizes.items()
+        )
+        return f"{sizes}; cost {self.cost:.4g} nats"
+
+    def _repr_html_(self) -> str:
+        return trace_page(self.matrices, self.sizes, self.summary())
+
+    def to_dict(self) -> dict[str, dict[str, Any]]:
+        """Everything as plain Python: what JSON can hold.
+
+        Returns
+        -------
+        dict of str to dict
+            Name to symbol, equation, letters, shape, meanings, labels and values.
+        """
+        return {
+            m.name: {
+                "symbol": m.symbol,
+                "equation": m.equation,
+                "letters": list(m.letters),
+                "shape": list(m.shape),
+                "rows": m.rows,
+                "columns": m.columns,
+                "row_labels": m.row_labels,
+                "column_labels": m.column_labels,
+                "values": m.values.tolist(),
+            }
+            for m in self.matrices
+        }
+
+    def to_frame(self) -> Any:
+        """One row a matrix.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Equation, shape, meanings, least, mean and largest value, indexed by name.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ImportError(
+                "Trace.to_frame needs pandas: pip install pandas"
+            ) from error
+        return pd.DataFrame(
+            [
+                {
+                    "name": m.name,
+                    "equation": m.equation,
+                    "letters": f"({', '.join(m.letters)})",
+                    "shape": m.shape,
+                    "rows": m.rows,
+                    "columns": m.columns,
+                    "min": m.values.min(),
+                    "mean": m.values.mean(),
+                    "max": m.values.max(),
+                }
+                for m in self.matrices
+            ]
+        ).set_index("name")
+
+    def sample(self, i: int) -> SampleTrace:
+        """Follow one sample through every step.
+
+        Parameters
+        ----------
+        i : int
+            Which column, from 0; negative counts from the end.
+
+        Returns
+        -------
+        SampleTrace
+            Its numbers.
+
+        Raises
+        ------
+        IndexError
+            If there is no such sample.
+        """
+        n = self.sizes["n"]
+        if not -n <= i < n:
+            raise IndexError(f"sample {i}; there are {n}, numbered from 0.")
+        return SampleTrace(self, i % n)
+
+
+class SampleTrace:
+    """One sample's column through every step; `str` writes the sums out.
+
+    Parameters
+    ----------
+    trace : Trace
+        The pass that it is a column of.
+    index : int
+        Which column.
+
+    Attributes
+    ----------
+    index : int
+        Which column.
+    values : dict of str to ndarray, float64
+        Columns of X, Z1, A1, Z2, A2, Y, dZ2 and dZ1, and the sample's part of dW2,
+        db2, dW1 and db1, which sum to those over all samples.
+    """
+
+    def __init__(self, trace: Trace, index: int) -> None:
+        self._trace, self.index = trace, index
+        column = slice(index, index + 1)
+        names = ["X", "Z1", "A1", "Z2", "A2", "Y", "dZ2", "dZ1"]
+        self.values = {name: trace[name].values[:, column] for name in names}
+        n = trace.sizes["n"]
+        v = self.values
+        v["dW2"] = v["dZ2"] @ v["A1"].T / n
+        v["db2"] = v["dZ2"] / n
+        v["dW1"] = v["dZ1"] @ v["X"].T / n
+        v["db1"] = v["dZ1"] / n
+
+    def __str__(self) -> str:
+        t, v = self._trace, self.values
+        n = t.sizes["n"]
+        W1, b1, W2, b2 = (t[name].values for name in ("W1", "b1", "W2", "b2"))
+        lines = [
+            f"sample {t['X'].column_labels[self.index]} "
+            + f"(column {self.index} of {n}), numbers to six digits",
+            "",
+            "X",
+        ]
+        lines += [f"  {f} = {_number(x)}" for f, x in zip(t._features, v["X"][:, 0])]
+        lines.append("Z1 = W1 X + b1, then A1 = σ(Z1) = 1 / (1 + exp(−Z1))")
+        for j, name in enumerate(t["Z1"].row_labels):
+            total = _sum(W1[j], v["X"][:, 0], b1[j, 0])
+            lines.append(f"  {name}: {total} = {_number(v['Z1'][j, 0])}")
+            lines.append(f"    A1 = {_number(v['A1'][j, 0])}")
+        lines.append(f"Z2 = W2 A1 + b2, then {t['A2'].equation}, dZ2 = A2 − Y")
+        for o, name in enumerate(t["Z2"].row_labels):
+            total = _sum(W2[o], v["A1"][:, 0], b2[o, 0])
+            lines.append(f"  {name}: {total} = {_number(v['Z2'][o, 0])}")
+            lines.append(
+                f"    A2 = {_number(v['A2'][o, 0])}, "
+                f"dZ2 = {_number(v['A2'][o, 0])} − {_number(v['Y'][o, 0])}"
+                f" = {_number(v['dZ2'][o, 0])}"
+            )
+        lines.append("dZ1 = W2ᵀ dZ2 ∗ A1 (1 − A1)")
+        for j, name in enumerate(t["Z1"].row_labels):
+            total = _sum(W2[:, j], v["dZ2"][:, 0])
+            a = _number(v["A1"][j, 0])
+            lines.append(
+                f"  {name}: ({total}) × {a} × (1 − {a}) = {_number(v['dZ1'][j, 0])}"
+            )
+        lines.append(
+            f"this sample's part of dW2 is dZ2 A1ᵀ / {n}, of dW1 it is dZ1 Xᵀ / {n}:"
+        )
+        for name in ("dW2", "db2", "dW1", "db1"):
+            entry = _number(v[name][0, 0])
+            lines.append(f"  {name}[0, 0]: {entry}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return f"SampleTrace(column {self.index} of {self._trace.sizes['n']})"
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}".replace("-", "−")
+
+
+def _sum(weights: Array, inputs: Array, bias: float | None = None) -> str:
+    """The sum of products as one would type it."""
+    text = " + ".join(
+        f"{_number(w)} × {_number(x)}" for w, x in zip(weights, inputs, strict=True)
+    )
+    return text if bias is None else f"{text} + {_number(bias)}"
+
+
+def _glance(matrix: MatrixTrace) -> str:
+    """The first entries of the first row."""
+    first = matrix.values[0]
+    text = " ".join(f"{value:.3g}" for value in first[:3])
+    return text + (" …" if matrix.values.size > 3 else "")
+
+
+def trace(estimator: Any, X: Any, y: Any) -> Trace:
+    """Every matrix of one forward and backward pass of a fitted model.
+
+    The gradients are the article's: of the mean cross-entropy, each sample counting
+    once and without the penalty.
+
+    Parameters
+    ----------
+    estimator : TwoLayerSigmoidClassifier
+        A fitted model.
+    X : array-like or sparse matrix of shape (n, m), float
+        Samples in rows; a sparse one is made dense.
+    y : array-like of shape (n,) or (n, L)
+        Their labels.
+
+    Returns
+    -------
+    Trace
+        The matrices, samples in columns.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If X or y do not fit it.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sk_twolayer import TwoLayerSigmoidClassifier
+    >>> from sk_twolayer.inspection import trace
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = TwoLayerSigmoidClassifier(5, random_state=0).fit(X, y)
+    >>> trace(model, X, y)["dW1"]
+    dW1 (k, m) = (5, 4): one row a hidden neuron, one column a feature
+    """
+    return Trace(problem_of_estimator(estimator, X, y))
+
+
+def from_parameters(
+    X: Any,
+    Y: Any,
+    W1: Any,
+    b1: Any,
+    W2: Any,
+    b2: Any,
+    *,
+    output: str = "sigmoid",
+    feature_names: Sequence[str] | None = None,
+) -> Trace:
+    """Every matrix of a pass with given parameters, for teaching: no estimator.
+
+    Parameters
+    ----------
+    X : array-like of shape (m, n), float
+        Input, samples in columns.
+    Y : array-like of shape (K, n), float
+        Targets, 0 or 1.
+    W1 : array-like of shape (k, m), float
+        First layer's weights.
+    b1 : array-like of shape (k, 1), float
+        First layer's biases.
+    W2 : array-like of shape (K, k), float
+        Second layer's weights.
+    b2 : array-like of shape (K, 1), float
+        Second layer's biases.
+    output : {"sigmoid", "softmax"}, default="sigmoid"
+        The output's activation.
+    feature_names : sequence of str of length m, default=None
+        Names of the features; None is x0, x1, ...
+
+    Returns
+    -------
+    Trace
+        The matrices.
+
+    Raises
+    ------
+    ValueError
+        If a matrix is not of the shape that the others need.
+    """
+    return Trace(problem_of_parameters(X, Y, (W1, b1, W2, b2), output, feature_names))

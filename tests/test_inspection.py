@@ -1,0 +1,403 @@
+"""Traces, gradient checks, input gradients and plots."""
+
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import matplotlib
+import matplotlib.pyplot
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.exceptions import NotFittedError
+
+from sk_twolayer import TwoLayerSigmoidClassifier, inspection, network
+
+matplotlib.use("Agg")
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+NAMES = [
+    "X",
+    "W1",
+    "b1",
+    "Z1",
+    "A1",
+    "W2",
+    "b2",
+    "Z2",
+    "A2",
+    "Y",
+    "dZ2",
+    "dW2",
+    "db2",
+    "dZ1",
+    "dW1",
+    "db1",
+]
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    matplotlib.pyplot.close("all")
+
+
+def fitted(kind, **options):
+    """A small model and its data: X (n, m), y, and Y (K, n)."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3))
+    score = X @ rng.normal(size=(3, 3))
+    y = {
+        "binary": np.where(score[:, 0] > 0, "yes", "no"),
+        "multiclass": np.array(["a", "b", "c"])[score.argmax(axis=1)],
+        "multilabel": (score > 0).astype(int),
+    }[kind]
+    Y = {
+        "binary": (y == "yes")[None].astype(float),
+        "multiclass": np.eye(3)[score.argmax(axis=1)].T,
+        "multilabel": (score > 0).astype(float).T,
+    }[kind]
+    model = TwoLayerSigmoidClassifier(4, random_state=0, **options).fit(X, y)
+    return model, X, y, Y
+
+
+KINDS = ["binary", "multiclass", "multilabel"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_trace_holds_the_equations_matrices_in_order(kind):
+    model, X, y, Y = fitted(kind)
+    trace = inspection.trace(model, X, y)
+    assert [m.name for m in trace] == NAMES and len(trace) == 16
+    output = "softmax" if kind == "multiclass" else "sigmoid"
+    parameters = (model.W1_, model.b1_, model.W2_, model.b2_)
+    activations = network.forward(X.T, *parameters, output=output)
+    gradients = network.backward(X.T, Y, model.W2_, activations)
+    for name, value in {
+        **activations._asdict(),
+        **gradients._asdict(),
+        "X": X.T,
+        "Y": Y,
+    }.items():
+        np.testing.assert_array_equal(trace[name].values, value)
+    K = len(Y)
+    sizes = {"m": 3, "n": 40, "k": 4, "K": K, "1": 1}
+    for matrix in trace:
+        assert matrix.shape == tuple(sizes[letter] for letter in matrix.letters)
+        assert len(matrix.row_labels) == matrix.shape[0]
+        assert len(matrix.column_labels) == matrix.shape[1]
+        for term in matrix.terms:
+            if ":" in term:
+                assert set(term.split(":")[1].split(",")) <= set(sizes)
+    assert trace.cost == network.cross_entropy(activations.Z2, Y, output=output)
+    assert trace["W1"].rows == "one row a hidden neuron"
+    assert trace["Z2"].columns == "one column a sample"
+    assert trace["Z2"].letters == (("1", "n") if kind == "binary" else ("K", "n"))
+    with pytest.raises(KeyError, match="dW1"):
+        trace["W3"]
+
+
+def test_equations_inner_dimensions_match():
+    """In each product of a trace the letters that meet are the same."""
+    model, X, y, _ = fitted("multiclass")
+    for matrix in inspection.trace(model, X, y):
+        for left, right in zip(matrix.terms, matrix.terms[1:]):
+            if ":" in left and ":" in right:
+                inner = left.split(":")[1].split(",")[1]
+                assert inner == right.split(":")[1].split(",")[0], matrix.terms
+
+
+def test_text_is_a_table_with_letters_and_numbers():
+    model, X, y, _ = fitted("binary")
+    lines = str(inspection.trace(model, X, y)).splitlines()
+    assert lines[0].startswith("m = 3 features, n = 40 samples, k = 4 hidden neurons")
+    assert len(lines) == 2 + 1 + 16
+    column = lines[2].index("shape")
+    assert all(line[column] == "(" for line in lines[3:])
+    assert any("(k, n) = (4, 40)" in line for line in lines)
+
+
+def test_frame_and_dict():
+    model, X, y, _ = fitted("binary")
+    trace = inspection.trace(model, X, y)
+    frame = trace.to_frame()
+    assert list(frame.index) == NAMES
+    assert frame.loc["dW1", "shape"] == (4, 3)
+    assert frame.loc["W1", "max"] == model.W1_.max()
+    restored = json.loads(json.dumps(trace.to_dict()))
+    np.testing.assert_array_equal(restored["W1"]["values"], model.W1_)
+    assert restored["Z1"]["letters"] == ["k", "n"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_samples_parts_sum_to_the_whole_and_can_be_checked_by_hand(kind):
+    model, X, y, _ = fitted(kind)
+    trace = inspection.trace(model, X, y)
+    for name in ("dW2", "db2", "dW1", "db1"):
+        total = sum(trace.sample(i).values[name] for i in range(40))
+        np.testing.assert_allclose(total, trace[name].values, rtol=0, atol=1e-15)
+    # A pocket calculator: evaluate the printed sums.
+    text = str(trace.sample(-1)).replace("−", "-").replace("×", "*")
+    assert "column 39 of 40" in text
+    sums = re.findall(r": (\(?[-\d.e+* ()]+) = (-?[\d.e+-]+)$", text, re.MULTILINE)
+    assert len(sums) == 4 + len(trace["Z2"].values) + 4
+    for expression, result in sums:
+        assert eval(expression) == pytest.approx(float(result), rel=2e-4, abs=1e-5)
+    with pytest.raises(IndexError, match="there are 40"):
+        trace.sample(40)
+
+
+class Tags(HTMLParser):
+    """Checks that tags nest, and collects text."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.names, self.attributes, self.text = [], set(), set(), ""
+
+    def handle_starttag(self, tag, attributes):
+        self.open.append(tag)
+        self.names.add(tag)
+        self.attributes |= {name for name, _ in attributes}
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def test_page_nests_escapes_and_fetches_nothing():
+    import pandas as pd
+
+    X, y = load_iris(return_X_y=True)
+    hostile = ["<script>alert(1)</script>", '" onmouseover="x', "a & b", "'quoted'"]
+    frame = pd.DataFrame(X, columns=hostile)
+    labels = np.array(["<b>x</b>", "y", "z"])[y]
+    model = TwoLayerSigmoidClassifier(3, max_iter=5, random_state=0).fit(frame, labels)
+    page = inspection.trace(model, frame, labels)._repr_html_()
+    tags = Tags()
+    tags.feed(page)
+    assert tags.open == []
+    assert not tags.names & {"script", "b1", "link", "img", "iframe"}
+    assert "<script" not in page
+    assert not [name for name in tags.attributes if name.startswith("on")]
+    assert "http" not in page and "url(" not in page and "@import" not in page
+    assert "<script>alert(1)</script>" in tags.text
+    assert "prefers-color-scheme:dark" in page
+    assert page.count("<section>") == 16
+    assert "4 × 150 in all" in tags.text and "n = 150 samples" in tags.text
+    assert 'tabindex="0"' in page and 'aria-label="values of dW1"' in page
+
+
+def test_from_parameters_needs_no_estimator():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(2, 5)), np.array([[0, 1, 0, 1, 1.0]])
+    parameters = [rng.normal(size=s) for s in ((3, 2), (3, 1), (1, 3), (1, 1))]
+    trace = inspection.from_parameters(X, Y, *parameters, feature_names=["p", "q"])
+    assert trace["W1"].column_labels == ["p", "q"]
+    assert trace["A2"].values.shape == (1, 5)
+    with pytest.raises(ValueError, match="W1 has shape"):
+        inspection.from_parameters(X[:1], Y, *parameters)
+
+
+def test_trace_of_sparse_and_bad_data():
+    model, X, y, _ = fitted("binary")
+    dense = inspection.trace(model, X, y)
+    given = inspection.trace(model, sparse.csr_array(X), y)
+    np.testing.assert_array_equal(given["dW1"].values, dense["dW1"].values)
+    with pytest.raises(ValueError, match="y has 39 samples, but X has 40"):
+        inspection.trace(model, X, y[1:])
+    with pytest.raises(ValueError, match="not in"):
+        inspection.trace(model, X, np.full(40, "maybe"))
+    with pytest.raises(NotFittedError):
+        inspection.trace(TwoLayerSigmoidClassifier(), X, y)
+    labels, X, Y, _ = fitted("multilabel")
+    with pytest.raises(ValueError, match="y has 2 columns; it needs 3"):
+        inspection.trace(labels, X, Y[:, :2])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradient_check_passes_the_articles_gradient(kind):
+    model, X, y, _ = fitted(kind)
+    check = inspection.gradient_check(model, X, y)
+    assert check.passed and check.worst_error < 1e-6
+    assert "passed" in str(check)
+
+
+@pytest.mark.parametrize(
+    "name, index, where",
+    [
+        ("dW1", (2, 1), "dW1[2, 1] (neuron 2, feature x1)"),
+        ("db1", (3, 0), "db1[3, 0] (neuron 3)"),
+        ("dW2", (0, 2), "dW2[0, 2] (P(yes), neuron 2)"),
+        ("db2", (0, 0), "db2[0, 0] (P(yes))"),
+    ],
+)
+@pytest.mark.parametrize("wrong", [1.01, np.nan])
+def test_gradient_check_names_a_students_wrong_entry(name, index, where, wrong):
+    model, X, y, Y = fitted("binary")
+    g = network.backward(
+        X.T,
+        Y,
+        model.W2_,
+        network.forward(X.T, model.W1_, model.b1_, model.W2_, model.b2_),
+    )
+    own = {n: getattr(g, n).copy() for n in ("dW1", "db1", "dW2", "db2")}
+    own[name][index] = own[name][index] * wrong + 0.01
+    check = inspection.gradient_check(model, X, y, gradients=own)
+    assert not check.passed
+    assert check.worst == where and where in str(check)
+    by_hand = inspection.gradient_check(
+        (model.W1_, model.b1_, model.W2_, model.b2_),
+        X.T,
+        Y,
+        gradients=list(own.values()),
+    )
+    assert not by_hand.passed
+
+
+def test_gradient_check_refuses_wrong_gradients():
+    model, X, y, _ = fitted("binary")
+    with pytest.raises(ValueError, match="gradients lacks"):
+        inspection.gradient_check(model, X, y, gradients={"dW1": model.W1_})
+    with pytest.raises(ValueError, match="has 2 matrices"):
+        inspection.gradient_check(model, X, y, gradients=[1, 2])
+    wrong = [model.W1_.T, model.b1_, model.W2_, model.b2_]
+    with pytest.raises(ValueError, match=r"dW1 has shape \(3, 4\); it needs \(4, 3\)"):
+        inspection.gradient_check(model, X, y, gradients=wrong)
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_input_gradient_matches_finite_differences(kind, is_sparse):
+    model, X, _, _ = fitted(kind)
+    given = sparse.csr_array(X) if is_sparse else X
+    gradient = model.input_gradient(given)
+    assert gradient.shape == ((40, 3) if kind == "binary" else (40, 3, 3))
+    for j in range(3):
+        step = np.zeros(3)
+        step[j] = 1e-6
+        difference = (
+            model.predict_proba(X + step) - model.predict_proba(X - step)
+        ) / 2e-6
+        if kind == "binary":
+            difference = difference[:, 1]
+        np.testing.assert_allclose(gradient[..., j], difference, rtol=1e-5, atol=1e-8)
+    with pytest.raises(NotFittedError):
+        TwoLayerSigmoidClassifier().input_gradient(X)
+
+
+def test_loss_curve_display():
+    model, _, _, _ = fitted("binary", early_stopping=True)
+    display = inspection.LossCurveDisplay.from_estimator(model)
+    np.testing.assert_array_equal(display.line_.get_ydata(), model.loss_curve_)
+    np.testing.assert_array_equal(
+        display.validation_line_.get_ydata(), model.validation_loss_curve_
+    )
+    assert display.figure_ is display.ax_.figure
+    _, ax = matplotlib.pyplot.subplots()
+    plain = fitted("binary")[0]
+    display = inspection.LossCurveDisplay.from_estimator(plain, ax=ax, name="mine")
+    assert display.ax_ is ax and ax.get_title() == "mine"
+    assert display.validation_line_ is None
+    with pytest.raises(NotFittedError):
+        inspection.LossCurveDisplay.from_estimator(TwoLayerSigmoidClassifier())
+
+
+def test_network_display_draws_what_fits():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = TwoLayerSigmoidClassifier(20, max_iter=5, random_state=0).fit(X, y)
+    display = inspection.NetworkDisplay.from_estimator(model)
+    first, second = (edges.get_segments() for edges in display.edges_)
+    assert len(first) == 30 * 16 and len(second) == 16
+    texts = [text.get_text() for text in display.ax_.texts]
+    assert "20 hidden neurons,\nthe 16 largest drawn" in texts and "P(1)" in texts
+    small = inspection.NetworkDisplay.from_estimator(
+        model,
+        max_inputs=4,
+        feature_names=[f"feature number {i:040d}" for i in range(30)],
+    )
+    drawn = np.sort(np.argsort(-np.abs(model.W1_).sum(axis=0))[:4])
+    names = [t.get_text() for t in small.ax_.texts if t.get_text().startswith("feat")]
+    assert len(names) == len(drawn) == 4 and all(len(name) <= 28 for name in names)
+    with pytest.raises(ValueError, match="feature_names has 2 names"):
+        inspection.NetworkDisplay.from_estimator(model, feature_names=["a", "b"])
+
+
+def test_weights_display_shows_both_matrices():
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    model = TwoLayerSigmoidClassifier(5, random_state=0).fit(X, y)
+    display = inspection.WeightsDisplay.from_estimator(model)
+    np.testing.assert_array_equal(display.images_[0].get_array(), model.W1_)
+    np.testing.assert_array_equal(display.images_[1].get_array(), model.W2_)
+    low, high = display.images_[0].get_clim()
+    assert low == -high == -np.abs(model.W1_).max()
+    labels = [t.get_text() for t in display.ax_[0].get_xticklabels()]
+    assert "alcohol" in labels and "proline" in labels
+    _, axes = matplotlib.pyplot.subplots(2)
+    assert inspection.WeightsDisplay.from_estimator(model, ax=axes).ax_[0] is axes[0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_sensitivity_display(kind):
+    model, X, _, _ = fitted(kind)
+    display = inspection.SensitivityDisplay.from_estimator(model, X, max_features=2)
+    gradient = np.abs(model.input_gradient(X)).mean(axis=0) * X.std(axis=0)
+    np.testing.assert_allclose(display.sensitivities, gradient)
+    assert len(display.bars_) == len(np.atleast_2d(gradient))
+    assert len(display.bars_[0]) == 2
+
+
+def test_without_matplotlib_or_pandas_the_message_says_what_to_install():
+    script = """
+import sys
+sys.modules["matplotlib"] = sys.modules["matplotlib.pyplot"] = None
+sys.modules["pandas"] = None
+import numpy as np
+from sk_twolayer import TwoLayerSigmoidClassifier, inspection
+X = np.arange(20.0).reshape(10, 2); y = np.arange(10) % 2
+model = TwoLayerSigmoidClassifier(2, max_iter=3).fit(X, y)
+for draw in (
+    lambda: inspection.LossCurveDisplay.from_estimator(model),
+    lambda: inspection.NetworkDisplay.from_estimator(model),
+    lambda: inspection.WeightsDisplay.from_estimator(model),
+    lambda: inspection.SensitivityDisplay.from_estimator(model, X),
+    lambda: inspection.trace(model, X, y).to_frame(),
+):
+    try:
+        draw()
+    except ImportError as error:
+        print(error)
+"""
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    lines = result.stdout.splitlines()
+    assert len(lines) == 5
+    assert (
+        lines[1] == "NetworkDisplay needs matplotlib: pip install 'sk-twolayer[plot]'"
+    )
+    assert "pip install pandas" in lines[4]
+
+
+def test_scikit_learns_displays_and_tools_take_the_model():
+    from sklearn.calibration import CalibrationDisplay
+    from sklearn.inspection import (
+        DecisionBoundaryDisplay,
+        partial_dependence,
+        permutation_importance,
+    )
+
+    X, y = load_breast_cancer(return_X_y=True)
+    X = X[:, :2]
+    model = TwoLayerSigmoidClassifier(4, random_state=0).fit(X, y)
+    DecisionBoundaryDisplay.from_estimator(model, X, response_method="predict_proba")
+    CalibrationDisplay.from_estimator(model, X, y)
+    result = permutation_importance(model, X, y, n_repeats=2, random_state=0)
+    assert result.importances_mean.shape == (2,)
+    assert partial_dependence(model, X, [0])["average"].shape[0] == 1
