@@ -1,4 +1,6 @@
-"""Sphinx configuration."""
+"""Sphinx configuration. Nothing is fetched when the pages are built."""
+
+import warnings
 
 from sk_twolayer import __version__
 
@@ -9,13 +11,33 @@ extensions = [
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
-    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
 ]
-# Nothing is fetched when the pages are built.
-intersphinx_mapping = {}
-html_theme = "pydata_sphinx_theme"
-html_theme_options = {"navigation_with_keys": True}
-exclude_patterns = ["_build", "examples", "benchmarks"]
-html_title = f"sk_twolayer {version}"
+exclude_patterns = ["_build", "benchmarks", "examples", "gallery/*.ipynb"]
 numpydoc_show_class_members = False
+myst_heading_anchors = 3
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"sk_twolayer {version}"
+html_static_path = ["_static"]
+html_theme_options = {
+    "navigation_with_keys": True,
+    "navbar_end": ["version-switcher", "theme-switcher"],
+    "switcher": {"json_url": "_static/switcher.json", "version_match": version},
+    "check_switcher": False,
+    "show_prev_next": False,
+}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"/(plot_|quickstart)",
+    "download_all_examples": False,
+    "show_memory": False,
+    "min_reported_time": 1e9,
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+}
+# Short runs that end before they converge are the point of some examples.
+warnings.filterwarnings("ignore", message=".*stopped at max_iter", append=True)

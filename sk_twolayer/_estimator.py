@@ -607,7 +607,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Returns
         -------
         ndarray of shape (n, m) or (n, K, m), float64
-            dA2/dX, in probability per unit of the feature; of two classes that of the
+            Gradient dA2/dX, in probability per unit of the feature; of two classes that of the
             second, else one for each class or label. Source: the chain rule,
             A2 (1 - A2) W2 diag(A1 (1 - A1)) W1.
 

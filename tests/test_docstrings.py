@@ -1,31 +1,78 @@
-"""Every public docstring passes numpydoc's validation."""
+"""Every public docstring passes numpydoc's validation and says what it must."""
 
 import inspect
 
 import pytest
+from numpydoc.docscrape import ClassDoc, FunctionDoc
 from numpydoc.validate import validate
 
 import sk_twolayer
 
 # Optional sections, and the summary's mood, which numpydoc guesses from a final s.
 IGNORED = {"ES01", "SA01", "EX01", "SS05", "SS06", "GL08", "RT02", "PR01", "YD01"}
+MODULES = (sk_twolayer, sk_twolayer.network, sk_twolayer.inspection)
 
 
-def public_names():
-    for module in (sk_twolayer, sk_twolayer.network):
+def public():
+    """Names of public functions and classes and of the classes' own methods."""
+    for module in MODULES:
         for name, thing in vars(module).items():
             if name.startswith("_") or not (
                 inspect.isfunction(thing) or inspect.isclass(thing)
             ):
                 continue
-            if thing.__module__.startswith("sk_twolayer"):
-                yield f"{thing.__module__}.{name}"
-    for name in ("fit", "predict", "predict_proba", "predict_log_proba"):
-        yield f"sk_twolayer.TwoLayerSigmoidClassifier.{name}"
-    yield "sk_twolayer.TwoLayerSigmoidClassifier.decision_function"
+            if not thing.__module__.startswith("sk_twolayer"):
+                continue
+            yield f"{module.__name__}.{name}", thing
+            if inspect.isclass(thing):
+                for method, code in vars(thing).items():
+                    code = getattr(code, "__func__", getattr(code, "fn", code))
+                    public_name = not method.startswith("_") and callable(code)
+                    if public_name and inspect.getdoc(code):
+                        yield f"{module.__name__}.{name}.{method}", code
 
 
-@pytest.mark.parametrize("name", sorted(set(public_names())))
+NAMES = dict(public())
+
+
+def test_the_public_surface_is_found():
+    assert "sk_twolayer.TwoLayerSigmoidClassifier.partial_fit" in NAMES
+    assert "sk_twolayer.inspection.NetworkDisplay.plot" in NAMES
+    assert "sk_twolayer.network.backward" in NAMES
+    assert len(NAMES) > 35
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
 def test_docstring(name):
     errors = [e for e in validate(name)["errors"] if e[0] not in IGNORED]
     assert errors == []
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_parameter_is_described_with_its_type(name):
+    thing = NAMES[name]
+    parameters = [
+        parameter
+        for parameter in inspect.signature(thing).parameters
+        if parameter not in ("self", "cls")
+    ]
+    if issubclass(getattr(thing, "__base__", object) or object, tuple):
+        return  # a named tuple's fields are its attributes
+    document = (ClassDoc if inspect.isclass(thing) else FunctionDoc)(thing)
+    described = {
+        each.strip(): entry.type
+        for section in ("Parameters", "Attributes")
+        for entry in document[section]
+        for each in entry.name.split(",")
+    }
+    for parameter in parameters:
+        assert described.get(parameter), f"{name}: {parameter}"
+
+
+def test_arrays_have_shapes_and_types():
+    for name, thing in NAMES.items():
+        document = (ClassDoc if inspect.isclass(thing) else FunctionDoc)(thing)
+        for section in ("Parameters", "Returns", "Attributes"):
+            for entry in document[section]:
+                if entry.type.startswith(("ndarray", "array-like")):
+                    assert "shape" in entry.type, f"{name}: {entry.name}"

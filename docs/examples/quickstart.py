@@ -1,4 +1,9 @@
-"""Quick start: the main job on scikit-learn's breast cancer data."""
+"""
+Quick start
+===========
+
+The main job on scikit-learn's breast cancer data: score, search, compare, look.
+"""
 
 from pathlib import Path
 
@@ -59,7 +64,7 @@ else:
     import matplotlib.pyplot as plt
     from sklearn.calibration import CalibrationDisplay
 
-    figures = Path(__file__).parent / "figures"
+    figures = Path("figures")
     figures.mkdir(exist_ok=True)
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     left.plot(fitted.loss_curve_)

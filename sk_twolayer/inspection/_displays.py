@@ -376,7 +376,7 @@ class WeightsDisplay:
     ----------
     images_ : list of matplotlib AxesImage
         W1's and W2's.
-    ax_ : ndarray of two matplotlib Axes
+    ax_ : ndarray of shape (2,), matplotlib Axes
         Where they are drawn.
     figure_ : matplotlib Figure
         The figure of the axes.

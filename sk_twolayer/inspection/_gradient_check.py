@@ -31,8 +31,8 @@ class GradientCheck(NamedTuple):
     differences : dict of str to ndarray, float64
         The same by central finite differences.
     errors : dict of str to ndarray, float64
-        |gradient - difference| / max(|gradient|, |difference|, 1e-3 of the largest
-        entry of all).
+        ``abs(gradient - difference)`` over the larger of both absolute values, or over
+        1e-3 of the largest difference of all where that is more.
     worst : str
         The worst entry, as "dW1[3, 7] (neuron 3, feature mean radius)".
     worst_error : float
