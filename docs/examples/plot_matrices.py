@@ -6,7 +6,7 @@ Every matrix of a forward and a backward pass: name, equation, shape, meaning, v
 """
 
 # %%
-# A small network on two features of the wine data, so that everything is in sight.
+# A small network on three features of the wine data, so that everything is in sight.
 
 import numpy as np
 from sklearn.datasets import load_wine

@@ -27,8 +27,9 @@ WORDS = {
     "K": "output neurons",
     "1": "one",
 }
-# Pixels: an entry, and the longest and shortest side that is drawn.
-UNIT, LONGEST, SHORTEST = 4, 160, 9
+# Pixels: an entry at least and at most, what m, k and K may take up, and the longest
+# and shortest side that is drawn.
+SMALL_UNIT, LARGE_UNIT, ROOM, LONGEST, SHORTEST = 3, 20, 110, 170, 9
 ROWS, COLUMNS = 6, 10
 
 STYLE = """
@@ -104,7 +105,9 @@ def trace_page(
 
 def _section(matrix: MatrixTrace, lengths: dict[str, int]) -> str:
     meaning = f"{matrix.shape_text}: {matrix.rows}, {matrix.columns}"
-    terms = "".join(_term(term, lengths) for term in matrix.terms)
+    largest = max(lengths[letter] for letter in "mkK")
+    unit = min(max(ROOM // largest, SMALL_UNIT), LARGE_UNIT)
+    terms = "".join(_term(term, lengths, unit) for term in matrix.terms)
     return (
         f"<section><h3>{escape(matrix.equation)}</h3><p>{escape(meaning)}</p>"
         f'<div class="eq" role="img" aria-label="{escape(_spoken(matrix))}">{terms}'
@@ -122,14 +125,14 @@ def _spoken(matrix: MatrixTrace) -> str:
     )
 
 
-def _term(term: str, lengths: dict[str, int]) -> str:
+def _term(term: str, lengths: dict[str, int], unit: int) -> str:
     """A rectangle, or an operator."""
     if ":" not in term:
         return f"<span>{escape(term)}</span>"
     name, shape = term.split(":")
     rows, columns = shape.split(",")
-    height, long_rows = _pixels(lengths[rows])
-    width, long_columns = _pixels(lengths[columns])
+    height, long_rows = _pixels(lengths[rows], unit)
+    width, long_columns = _pixels(lengths[columns], unit)
     vertical, horizontal = COLOURS[rows], COLOURS[columns]
     cut = '<span class="cut">≈</span>' if long_rows or long_columns else ""
     caption = f"({rows}, {columns})"
@@ -144,9 +147,9 @@ def _term(term: str, lengths: dict[str, int]) -> str:
     )
 
 
-def _pixels(length: int) -> tuple[int, bool]:
+def _pixels(length: int, unit: int) -> tuple[int, bool]:
     """Side of a rectangle, and whether it is shorter than in proportion."""
-    pixels = max(SHORTEST, UNIT * length)
+    pixels = max(SHORTEST, unit * length)
     return min(pixels, LONGEST), pixels > LONGEST
 
 
