@@ -646,7 +646,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         function, n_columns = choose(self._output())
         (n, m), k = samples.shape, len(self.W1_)
         work = (samples.nnz if sparse.issparse(samples) else n * (m + 1.0)) * k
-        with Workers(count_threads(self.n_jobs, work)).started() as workers:
+        n_threads = count_threads(self.n_jobs, work, samples.dtype.itemsize)
+        with Workers(n_threads).started() as workers:
             return forward_blocks(
                 samples,
                 self._parameters(),

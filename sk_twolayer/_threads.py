@@ -16,9 +16,9 @@ from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
 
-# Multiply-adds in one evaluation below which a second thread costs more than it
-# gives: handing a block over takes about 0.1 ms.
-SERIAL_WORK = 2_000_000
+# Multiply-adds of an evaluation for each thread, below which another one costs more
+# than it gives (handing over takes about 0.2 ms), by the bytes of a number.
+SERIAL_WORK = {8: 2_000_000, 4: 6_000_000}
 
 
 @cache
@@ -77,7 +77,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_blas_limit.after_fork)
 
 
-def count_threads(n_jobs: int | None, work: float) -> int:
+def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
     """Threads to use.
 
     Parameters
@@ -87,6 +87,8 @@ def count_threads(n_jobs: int | None, work: float) -> int:
         negative numbers count from all cores.
     work : float
         Multiply-adds of one evaluation.
+    itemsize : int, default=8
+        Bytes of a number: 8 or 4.
 
     Returns
     -------
@@ -94,7 +96,8 @@ def count_threads(n_jobs: int | None, work: float) -> int:
         At least 1; 1 for little work; in a joblib worker never more than the
         share that joblib left to BLAS.
     """
-    if work < SERIAL_WORK:
+    most = int(work // SERIAL_WORK[itemsize])
+    if most < 2:
         return 1
     threads = int(effective_n_jobs(n_jobs))
     in_worker = (getattr(get_active_backend()[0], "nesting_level", 0) or 0) > 0
@@ -102,7 +105,7 @@ def count_threads(n_jobs: int | None, work: float) -> int:
         return 1
     if in_worker or n_jobs is None or n_jobs < 0:
         threads = min(threads, _blas_limit.available())
-    return max(1, min(threads, int(work // SERIAL_WORK)))
+    return max(1, min(threads, most))
 
 
 class Workers:

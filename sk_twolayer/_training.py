@@ -159,7 +159,8 @@ def train(
         start = initial if i == 0 and initial is not None else drawn
         starts.append((start, np.random.RandomState(rng.randint(2**31 - 1))))
     work = n * (m + 1.0) * settings.n_hidden
-    workers = Workers(count_threads(settings.n_jobs, work))
+    itemsize = samples.X.dtype.itemsize
+    workers = Workers(count_threads(settings.n_jobs, work, itemsize))
 
     def run(index: int, workers: Workers) -> _Run:
         return _run(
@@ -234,7 +235,8 @@ def train_more(
             rng, m, settings.n_hidden, samples.labels.n_outputs, scales
         )
     optimizer = optimizer or _optimizer(settings)
-    workers = Workers(count_threads(settings.n_jobs, n * (m + 1.0) * settings.n_hidden))
+    work = n * (m + 1.0) * settings.n_hidden
+    workers = Workers(count_threads(settings.n_jobs, work, samples.X.dtype.itemsize))
     with workers.started(), np.errstate(over="ignore", invalid="ignore"):
         objective = _objective(samples, settings, scales, settings.alpha, workers)
         solution = mini_batch(

@@ -131,7 +131,9 @@ def test_n_jobs_means_what_scikit_learn_means():
     assert count_threads(None, work) == 1
     with parallel_config(n_jobs=2):
         assert count_threads(None, work) >= 1
-    assert count_threads(4, _threads.SERIAL_WORK / 2) == 1
+    for itemsize, unit in _threads.SERIAL_WORK.items():
+        assert count_threads(4, 1.9 * unit, itemsize) == 1
+        assert count_threads(4, 2.1 * unit, itemsize) == 2
     with threadpool_limits(1):
         assert count_threads(-1, work) == 1
     inside = Parallel(n_jobs=2)(delayed(count_threads)(-1, work) for _ in range(2))
