@@ -19,6 +19,8 @@ from sk_twolayer.network import Parameters
 Array = NDArray[Any]
 
 NAMES = ("dW1", "db1", "dW2", "db2")
+# Where the errors of a central difference, from rounding and from curvature, are equal.
+STEP = float(np.cbrt(np.finfo(float).eps))
 
 
 class GradientCheck(NamedTuple):
@@ -31,8 +33,8 @@ class GradientCheck(NamedTuple):
     differences : dict of str to ndarray, float64
         The same by central finite differences.
     errors : dict of str to ndarray, float64
-        ``abs(gradient - difference)`` over the larger of both absolute values, or over
-        1e-3 of the largest difference of all where that is more.
+        ``abs(gradient - difference)`` over the largest of: both absolute values, 1e-3 of
+        the largest difference of all, and what rounding leaves of a finite difference.
     worst : str
         The worst entry, as "dW1[3, 7] (neuron 3, feature mean radius)".
     worst_error : float
@@ -96,7 +98,7 @@ def gradient_check(
         Your own dW1, db1, dW2 and db2 to be checked; None checks those of
         `sk_twolayer.network.backward`.
     tol : float, default=1e-5
-        Largest relative error that passes.
+        Largest relative error that passes, above 0.
 
     Returns
     -------
@@ -113,9 +115,11 @@ def gradient_check(
     else:
         problem = problem_of_parameters(X, y, estimator, "sigmoid", None)
     checked = _given(problem, gradients)
-    differences = _differences(problem)
+    differences, cost = _differences(problem)
     largest = max(np.abs(d).max() for d in differences.values())
-    floor = max(1e-3 * largest, np.finfo(float).tiny)
+    # Below this, a finite difference has no digits left to compare to `tol`.
+    rounding = 100 * STEP**2 * max(1.0, cost) / tol
+    floor = max(1e-3 * largest, rounding)
     errors = {
         name: np.abs(checked[name] - differences[name])
         / np.maximum(
@@ -162,16 +166,17 @@ def _given(problem: Problem, gradients: Any) -> dict[str, Array]:
     return given
 
 
-def _differences(problem: Problem) -> dict[str, Array]:
-    """Central differences of the cross-entropy by each entry."""
+def _differences(problem: Problem) -> tuple[dict[str, Array], float]:
+    """Central differences of the cross-entropy by each entry, and the cross-entropy."""
     X, Y, parameters, output = problem[:4]
-    network.forward(X, *parameters, output=output)  # checks the shapes
+    Z2 = network.forward(X, *parameters, output=output).Z2
+    cost = network.cross_entropy(Z2, Y, output=output)
     found = {}
     for name in Parameters._fields:
         matrix = getattr(parameters, name)
         difference = np.empty_like(matrix)
         for index in np.ndindex(*matrix.shape):
-            step = np.cbrt(np.finfo(float).eps) * max(1.0, abs(matrix[index]))
+            step = STEP * max(1.0, abs(matrix[index]))
             costs = []
             for sign in (1, -1):
                 moved = matrix.copy()
@@ -182,7 +187,7 @@ def _differences(problem: Problem) -> dict[str, Array]:
                 costs.append(network.cross_entropy(Z2, Y, output=output))
             difference[index] = (costs[0] - costs[1]) / (2 * step)
         found["d" + name] = difference
-    return found
+    return found, cost
 
 
 def _where(problem: Problem, name: str, i: int, j: int) -> str:
