@@ -33,12 +33,15 @@ from sk_twolayer._labels import (
 from sk_twolayer._outputs import Output, choose_output
 from sk_twolayer._threads import Workers, count_threads
 from sk_twolayer._training import Samples, Settings, Trained, train, train_more
+from sk_twolayer._version import __version__
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 DTYPES = [np.float64, np.float32]
+# Of a saved model; raised when the attributes of a fitted model change.
+STATE_FORMAT = 1
 
 
 def _copy(Z2: Array, out: Array) -> None:
@@ -483,6 +486,24 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         self.n_iter_ = len(history) - 1
         self.loss_curve_ = history
         self.loss_ = trained.cost
+
+    def __getstate__(self) -> dict[str, Any]:
+        saved_by = {"_state_format": STATE_FORMAT, "_sk_twolayer_version": __version__}
+        state: dict[str, Any] = super().__getstate__()
+        return {**state, **saved_by}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        found = state.pop("_state_format", None)
+        version = state.pop("_sk_twolayer_version", "unknown")
+        if found != STATE_FORMAT:
+            raise ValueError(
+                f"This model was saved by sk_twolayer {version} (state format {found}); "
+                f"this is sk_twolayer {__version__} (state format {STATE_FORMAT}), "
+                "which can't read it. Load it with the version that saved it, or fit "
+                "the model again."
+            )
+        super().__setstate__(state)
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:

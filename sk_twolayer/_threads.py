@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
-from joblib import effective_n_jobs
+from joblib import cpu_count
 from joblib.parallel import get_active_backend
 from threadpoolctl import ThreadpoolController
 
@@ -95,15 +95,25 @@ def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
     int
         At least 1; 1 for little work; in a joblib worker never more than the
         share that joblib left to BLAS.
+
+    Raises
+    ------
+    ValueError
+        If n_jobs is 0.
     """
+    if n_jobs == 0:
+        raise ValueError("n_jobs=0 has no meaning; give None, a count, or -1 for all.")
     most = int(work // SERIAL_WORK[itemsize])
     if most < 2:
         return 1
-    threads = int(effective_n_jobs(n_jobs))
-    in_worker = (getattr(get_active_backend()[0], "nesting_level", 0) or 0) > 0
+    # Not joblib's effective_n_jobs, which is about processes: these are threads.
+    backend, configured = get_active_backend()
+    n_jobs = (configured or 1) if n_jobs is None else n_jobs
+    threads = n_jobs if n_jobs > 0 else int(cpu_count()) + 1 + n_jobs
+    in_worker = (getattr(backend, "nesting_level", 0) or 0) > 0
     if in_worker and threading.current_thread() is not threading.main_thread():
         return 1
-    if in_worker or n_jobs is None or n_jobs < 0:
+    if in_worker or n_jobs < 0:
         threads = min(threads, _blas_limit.available())
     return max(1, min(threads, most))
 

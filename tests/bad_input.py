@@ -177,6 +177,7 @@ CASES = [
         "'random_state' parameter",
     ),
     Case("n_jobs 1.5", parameter(n_jobs=1.5), PARAMETER, "'n_jobs' parameter"),
+    Case("n_jobs 0", parameter(n_jobs=0), BAD, "n_jobs=0 has no meaning"),
     Case("verbose −1", parameter(verbose=-1), PARAMETER, "'verbose' parameter"),
     Case(
         "a learning rate that diverges",

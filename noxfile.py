@@ -1,0 +1,66 @@
+"""The suite on every supported Python, and at both ends of the dependencies.
+
+    pip install nox && nox            # all
+    nox -s tests-3.13                 # one Python
+    nox -s oldest typing lint docs
+
+``.ci/run`` runs the newest and the oldest dependencies on one Python, types, lint and
+docs; the other Pythons are here, since not every machine has them.
+"""
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+
+
+@nox.session(python=["3.11", "3.12", "3.13", "3.14"])
+def tests(session):
+    session.install(".[test,persistence]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(python="3.11")
+def oldest(session):
+    session.install("-c", "tests/constraints-oldest.txt", ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def coverage(session):
+    session.install("-e", ".[test,persistence]", "coverage[toml]")
+    session.run("coverage", "run", "-m", "pytest")
+    session.run("coverage", "report", "--fail-under=97")
+
+
+@nox.session
+def mutation(session):
+    session.install("-e", ".[test]")
+    session.run("python", "tests/mutation.py")
+
+
+@nox.session
+def typing(session):
+    session.install(".[lint,test]")
+    session.run("mypy")
+    session.run("mypy", "tests/typed_use.py")
+
+
+@nox.session
+def lint(session):
+    session.install(".[lint]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def docs(session):
+    session.install(".[docs]")
+    session.run("sphinx-build", "-W", "-b", "html", "docs", "docs/_build/html")
+
+
+@nox.session
+def distribution(session):
+    session.install("build", "twine")
+    session.run("python", "-m", "build")
+    session.run("python", "tests/check_distribution.py", "dist")
+    session.run("twine", "check", "--strict", "dist/*")

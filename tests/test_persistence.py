@@ -1,0 +1,141 @@
+"""Saved models: pickle and its kin, skops, other versions, ONNX."""
+
+import io
+import pickle
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_digits,
+    load_iris,
+    load_wine,
+    make_multilabel_classification,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_twolayer import TwoLayerSigmoidClassifier, __version__
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+OLD = sorted((Path(__file__).parent / "models").glob("*.pickle"))
+
+
+def quick(**options):
+    return TwoLayerSigmoidClassifier(**{"n_hidden": 4, "random_state": 0} | options)
+
+
+def through_joblib(model):
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    file.seek(0)
+    return joblib.load(file)
+
+
+def through_cloudpickle(model):
+    return pickle.loads(pytest.importorskip("cloudpickle").dumps(model))
+
+
+def through_pickle(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def through_skops(model):
+    skops = pytest.importorskip("skops.io")
+    data = skops.dumps(model)
+    unknown = skops.get_untrusted_types(data=data)
+    # No type but our own, the ones that SECURITY.md names.
+    security = (Path(__file__).parent.parent / "SECURITY.md").read_text()
+    assert unknown and all(f"`{name}`" in security for name in unknown)
+    return skops.loads(data, trusted=unknown)
+
+
+WAYS = [through_pickle, through_joblib, through_cloudpickle, through_skops]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("loader", [load_breast_cancer, load_iris])
+def test_a_saved_model_predicts_the_same(way, loader):
+    X, y = loader(return_X_y=True)
+    model = make_pipeline(StandardScaler(), quick(max_iter=20)).fit(X, y)
+    copy = way(model)
+    np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
+    assert copy[-1].loss_curve_ == model[-1].loss_curve_
+    assert vars(copy[-1]).keys() == vars(model[-1]).keys()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_saved_model_goes_on_learning(way):
+    X, y = load_iris(return_X_y=True)
+    model = quick(solver="adam").partial_fit(X, y, [0, 1, 2])
+    copy = way(model)
+    np.testing.assert_array_equal(
+        copy.partial_fit(X, y).predict_proba(X),
+        model.partial_fit(X, y).predict_proba(X),
+    )
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("path", OLD, ids=lambda path: path.stem)
+def test_models_of_earlier_versions_load(path):
+    X, _ = load_iris(return_X_y=True)
+    for model, probabilities in pickle.loads(path.read_bytes()).values():
+        np.testing.assert_allclose(
+            model.predict_proba(X), probabilities, rtol=0, atol=1e-12
+        )
+
+
+def test_this_version_has_a_fixture():
+    assert __version__ in [path.stem for path in OLD]
+
+
+@pytest.mark.parametrize("found", [None, 0, 99])
+def test_a_model_of_another_format_says_what_to_do(found):
+    model = quick()
+    state = model.__getstate__() | {"_state_format": found, "_sk_twolayer_version": "9"}
+    with pytest.raises(
+        ValueError, match=r"saved by sk_twolayer 9 .*fit the model again"
+    ):
+        quick().__setstate__(state)
+
+
+onnx_sets = {
+    "breast cancer": load_breast_cancer,
+    "iris": load_iris,
+    "wine": load_wine,
+    "digits": load_digits,
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("zipmap", [True, False])
+@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("name", [*onnx_sets, "labels"])
+def test_onnx_gives_the_same_labels_and_probabilities(name, scaled, zipmap):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    import sk_twolayer.onnx  # noqa: F401
+
+    if name == "labels":
+        X, y = make_multilabel_classification(random_state=0)
+    else:
+        X, y = onnx_sets[name](return_X_y=True)
+        if zipmap:
+            y = np.array([f"class {i}" for i in range(10)])[y]
+    X = X.astype(np.float32)
+    model = quick(n_hidden=8)
+    if scaled:
+        model = make_pipeline(StandardScaler(), model)
+    model.fit(X, y)
+    options = {} if name == "labels" else {"zipmap": zipmap}
+    converted = skl2onnx.to_onnx(model, X[:1], options=options or None)
+    session = runtime.InferenceSession(
+        converted.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    labels, probabilities = session.run(None, {session.get_inputs()[0].name: X})
+    if isinstance(probabilities, list):
+        probabilities = np.array([list(row.values()) for row in probabilities])
+    np.testing.assert_array_equal(labels, model.predict(X))
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=1e-5)
