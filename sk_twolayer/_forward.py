@@ -87,9 +87,7 @@ def forward_blocks(
         begin, end = (len(starts) * w // n_parts for w in (worker, worker + 1))
         for start in starts[begin:end]:
             block = X[start : start + rows]
-            with np.errstate(over="ignore", invalid="ignore"):
-                total = block.sum()
-            if not np.isfinite(total):
+            if not np.isfinite(block.sum()):
                 check_finite(block)
             T, Z2 = hidden[: block.shape[0]], outputs[: block.shape[0]]
             if buffer is None:
@@ -106,7 +104,9 @@ def forward_blocks(
             Z2 += offset
             function(Z2, result[start : start + rows])
 
-    workers.run(part, n_parts)
+    # A sum or a Z1 beyond the largest number is infinite: the neuron is saturated.
+    with np.errstate(over="ignore", invalid="ignore"):
+        workers.run(part, n_parts)
     return result
 
 

@@ -186,7 +186,7 @@ def weigh_samples(
     ----------
     labels : Labels
         What `encode_labels` returned.
-    class_weight : dict, "balanced" or None
+    class_weight : dict, list of dict, "balanced" or None
         Weights of the classes; "balanced" is n / (K count), counts being weighted.
     sample_weight : ndarray of shape (n,), float64, or None
         Weights of the samples.
@@ -203,7 +203,21 @@ def weigh_samples(
     """
     if class_weight is None:
         return sample_weight
-    if labels.targets.ndim == 2:
+    n_labels = labels.targets.shape[1] if labels.targets.ndim == 2 else 0
+    if isinstance(class_weight, list) and (
+        len(class_weight) != n_labels
+        or not all(isinstance(weights, dict) for weights in class_weight)
+    ):
+        raise ValueError(
+            f"class_weight={class_weight!r}: a list must hold one dict for each label "
+            f"of a multilabel y; y has {n_labels or 'no'} such labels."
+        )
+    if isinstance(class_weight, dict) and n_labels:
+        raise ValueError(
+            f"class_weight={class_weight!r}: for a multilabel y give a list of "
+            f"{n_labels} dicts, one a label."
+        )
+    if n_labels:
         of_class = compute_sample_weight(class_weight, labels.targets)
     else:
         if isinstance(class_weight, str):

@@ -91,6 +91,8 @@ def standardise(
     total = X.shape[0] if sample_weight is None else np.sum(sample_weight)
     curvature = np.hypot(deviation, np.sqrt(CURVATURE * alpha / total))
     curvature[curvature == 0] = 1
+    # Where even the range of a feature overflows, its scale must not become 0.
+    curvature = np.minimum(curvature, np.finfo(X.dtype).max)
     # Rounded to X's dtype, since that is what the blocks compute with.
     scale = (1 / curvature).astype(X.dtype).astype(float)
     return Standardisation(mean.astype(X.dtype).astype(float), scale)

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import cache
 from typing import Any, TypeVar
 
@@ -156,7 +157,11 @@ class Workers:
         n_parts = self.n_threads if n_parts is None else n_parts
         if self._executor is None or n_parts == 1:
             return [function(i) for i in range(n_parts)]
-        others = [self._executor.submit(function, i) for i in range(1, n_parts)]
+        # In the caller's context, of which NumPy's errstate is part.
+        others = [
+            self._executor.submit(copy_context().run, function, i)
+            for i in range(1, n_parts)
+        ]
         try:
             first = function(0)
         finally:

@@ -130,6 +130,18 @@ CASES = [
         BAD,
         "are not in class_weight",
     ),
+    Case(
+        "class_weight a list, y not multilabel",
+        parameter(class_weight=[{0: 1.0, 1: 1.0}]),
+        BAD,
+        "one dict for each label",
+    ),
+    Case(
+        "class_weight a dict, y multilabel",
+        lambda m: m.set_params(class_weight={0: 1.0}).fit(X, np.column_stack([y, y])),
+        BAD,
+        "give a list of 2 dicts",
+    ),
     Case("class_weight negative", parameter(class_weight={0: -1.0}), BAD, "negative"),
     Case(
         "class_weight another word",

@@ -393,7 +393,11 @@ def test_warnings_of_overflow_do_not_leak_from_threads():
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         with pytest.raises(ValueError, match="non-finite"):
-            quick(solver="gd", learning_rate=1e200, alpha=1e9, n_jobs=2).fit(X, y)
+            quick(
+                n_hidden=32, solver="gd", learning_rate=1e200, alpha=1e9, n_jobs=2
+            ).fit(X, y)
+        model = quick(n_hidden=32, max_iter=2, n_jobs=2).fit(X, y)
+        assert np.isfinite(model.predict_proba(np.full_like(X, 1e308))).any()
 
 
 def test_standardisation_is_a_change_of_variables():
