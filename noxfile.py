@@ -34,8 +34,9 @@ def coverage(session):
 
 @nox.session
 def mutation(session):
-    session.install("-e", ".[test]")
-    session.run("python", "tests/mutation.py")
+    session.install("-e", ".[test]", "mutmut")
+    session.run("mutmut", "run")
+    session.run("mutmut", "results")
 
 
 @nox.session

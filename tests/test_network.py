@@ -69,23 +69,74 @@ def test_step_descends_by_learning_rate_times_gradient():
     assert network.cross_entropy(after, Y) < network.cross_entropy(activations.Z2, Y)
 
 
-@pytest.mark.parametrize("name", ["W1", "b1", "W2", "b2"])
-def test_forward_names_the_wrong_matrix(name):
+FORWARD_MESSAGES = {
+    "W1": "W1 has shape (4, 4); it needs (4, 3) = (k, m), m being the rows of X.",
+    "b1": "b1 has shape (4, 2); it needs (4, 1) = (k, 1), k being the rows of W1.",
+    "W2": "W2 has shape (1, 5); it needs (1, 4) = (K, k), k being the rows of W1.",
+    "b2": "b2 has shape (1, 2); it needs (1, 1) = (K, 1), K being the rows of W2.",
+}
+
+
+@pytest.mark.parametrize("name", FORWARD_MESSAGES)
+def test_forward_says_which_matrix_its_shape_and_the_shape_it_needs(name):
     X, _, parameters = problem()
     right = getattr(parameters, name).shape
     wrong = (right[0], right[1] + 1)
     bad = parameters._replace(**{name: np.zeros(wrong)})
     with pytest.raises(ValueError) as error:
         network.forward(X, *bad)
-    assert name in str(error.value) and "(k" in str(error.value).replace("(K", "(k")
+    assert str(error.value) == FORWARD_MESSAGES[name]
 
 
-@pytest.mark.parametrize("shape", [(1, N + 1), (N,)])
-def test_backward_names_a_wrong_y(shape):
+@pytest.mark.parametrize("name", ["X", "W1", "b1", "W2", "b2"])
+def test_forward_needs_two_dimensions(name):
     X, _, parameters = problem()
+    matrices = {"X": X, **parameters._asdict()}
+    matrices[name] = np.zeros(5)
+    with pytest.raises(ValueError) as error:
+        network.forward(**matrices)
+    assert str(error.value) == f"{name} has shape (5,); it needs two dimensions."
+
+
+BACKWARD_MESSAGES = {
+    "Y": "Y has shape (1, 8); it needs (1, 7) = (K, n), n being the columns of X.",
+    "W2": "W2 has shape (1, 5); it needs (1, 4) = (K, k), K the rows of Y, k those of Z1.",
+    "Z1": "Z1 has shape (4, 8); it needs (4, 7) = (k, n), n being the columns of X.",
+    "A1": "A1 has shape (4, 8); it needs (4, 7) = (k, n), as Z1.",
+    "Z2": "Z2 has shape (1, 8); it needs (1, 7) = (K, n), as Y.",
+    "A2": "A2 has shape (1, 8); it needs (1, 7) = (K, n), as Y.",
+}
+
+
+@pytest.mark.parametrize("name", BACKWARD_MESSAGES)
+@pytest.mark.parametrize("flat", [False, True])
+def test_backward_says_which_matrix_its_shape_and_the_shape_it_needs(name, flat):
+    X, Y, parameters = problem()
     activations = network.forward(X, *parameters)
-    with pytest.raises(ValueError, match=r"Y has shape"):
-        network.backward(X, np.zeros(shape), parameters.W2, activations)
+    given = {"Y": Y, "W2": parameters.W2, **activations._asdict()}
+    rows, columns = given[name].shape
+    given[name] = np.zeros(5) if flat else np.zeros((rows, columns + 1))
+    matrices = network.Activations(*(given[f] for f in network.Activations._fields))
+    with pytest.raises(ValueError) as error:
+        network.backward(X, given["Y"], given["W2"], matrices)
+    expected = f"{name} has shape (5,); it needs two dimensions."
+    assert str(error.value) == (expected if flat else BACKWARD_MESSAGES[name])
+
+
+def test_backward_needs_a_matrix_of_samples():
+    X, Y, parameters = problem()
+    activations = network.forward(X, *parameters)
+    with pytest.raises(ValueError, match=r"^X has shape \(3,\); it needs two"):
+        network.backward(X[:, 0], Y, parameters.W2, activations)
+
+
+def test_another_output_is_refused():
+    X, Y, parameters = problem()
+    message = "^output='tanh'; it must be 'sigmoid' or 'softmax'.$"
+    with pytest.raises(ValueError, match=message):
+        network.forward(X, *parameters, output="tanh")
+    with pytest.raises(ValueError, match=message):
+        network.cross_entropy(Y, Y, output="tanh")
 
 
 def test_step_and_cost_name_a_wrong_shape():
@@ -93,7 +144,11 @@ def test_step_and_cost_name_a_wrong_shape():
     gradients = network.backward(
         X, Y, parameters.W2, network.forward(X, *parameters)
     )._replace(dW1=np.zeros((M, K)))
-    with pytest.raises(ValueError, match="dW1 has shape"):
+    with pytest.raises(ValueError) as error:
         network.gradient_descent_step(parameters, gradients, 0.1)
-    with pytest.raises(ValueError, match="Y has shape"):
+    assert str(error.value) == "dW1 has shape (3, 4); it needs (4, 3) = that of W1."
+    with pytest.raises(ValueError) as error:
         network.cross_entropy(np.zeros((1, N)), np.zeros((1, N + 1)))
+    assert str(error.value) == "Y has shape (1, 8); it needs (1, 7) = (K, n), as Z2."
+    with pytest.raises(ValueError, match=r"^Z2 has shape \(7,\); it needs two"):
+        network.cross_entropy(np.zeros(N), np.zeros((1, N)))

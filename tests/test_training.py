@@ -15,7 +15,7 @@ from sk_twolayer import TwoLayerSigmoidClassifier, _training, network
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
-from sk_twolayer._solvers import Adam, Momentum, mini_batch
+from sk_twolayer._solvers import Adam, Momentum, full_batch, lbfgs, mini_batch
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -372,8 +372,6 @@ def test_reports_follow_lbfgs_accepted_points(data):
         X, y.astype(np.int8), 4, 1, choose_output("logistic", 1), alpha=1.0
     )
     start = np.random.default_rng(0).normal(size=objective.size)
-    from sk_twolayer._solvers import lbfgs
-
     solution = lbfgs(objective, start, max_iter=30, tol=1e-5, report=report)
     assert [cost for _, cost, _ in seen] == solution.history
     for theta, cost, steepest in seen:
@@ -413,3 +411,92 @@ def test_mini_batch_visits_every_sample_once_an_epoch(data):
     assert [len(r) for r in rows] == [100] * 5 + [69]
     seen = np.vstack(rows)
     np.testing.assert_array_equal(seen[np.lexsort(seen.T)], X[np.lexsort(X.T)])
+
+
+class Bowl:
+    """|theta - 1|^2 / 2, an objective whose descent can be done by hand."""
+
+    resolution = 1e-16
+
+    def value(self, theta):
+        return 0.5 * float(np.sum((theta - 1) ** 2))
+
+    def value_and_gradient(self, theta):
+        return self.value(theta), theta - 1
+
+    def batches(self, batch_size, rng):
+        yield from [("a", 0.25), ("b", 0.75)]
+
+    def batch_value_and_gradient(self, theta, batch):
+        return self.value(theta), theta - 1
+
+
+def never(theta, cost, steepest):
+    return False
+
+
+def after(calls):
+    """A report that asks to stop at its n-th call."""
+    count = iter(range(1, 10**6))
+    return lambda *_: next(count) == calls
+
+
+def test_lbfgs_says_how_it_ended():
+    start = np.array([3.0, -4.0])
+    done = lbfgs(Bowl(), start, max_iter=50, tol=1e-8, report=never)
+    assert done.converged is True
+    np.testing.assert_allclose(done.theta, 1, atol=1e-8)
+    assert done.history[0] == Bowl().value(start)
+    assert lbfgs(Bowl(), start, max_iter=1, tol=1e-8, report=never).converged is False
+    stopped = lbfgs(Bowl(), start, max_iter=50, tol=0, report=after(2))
+    assert stopped.converged is True and len(stopped.history) == 2
+    already = lbfgs(Bowl(), np.ones(2), max_iter=50, tol=1e-8, report=never)
+    assert already.history == [0.0] and already.converged
+
+
+def test_full_batch_says_how_it_ended():
+    start = np.array([3.0])
+    done = full_batch(Bowl(), start, Momentum(0.5), max_iter=3, tol=1e-9, report=never)
+    assert done.history == [2.0, 0.5, 0.125, 0.03125]
+    assert done.converged is False and done.theta == [1.25]
+    assert start == [3.0]
+    exact = full_batch(Bowl(), start, Momentum(1.0), max_iter=9, tol=0, report=never)
+    assert exact.converged is True and len(exact.history) == 2
+    near = full_batch(Bowl(), start, Momentum(0.5), max_iter=9, tol=0.5, report=never)
+    assert near.converged is True and len(near.history) == 3
+    stopped = full_batch(
+        Bowl(), start, Momentum(0.5), max_iter=9, tol=0, report=after(3)
+    )
+    assert stopped.converged is True and len(stopped.history) == 3
+
+
+def test_mini_batch_says_how_it_ended():
+    seen = []
+
+    def report(theta, cost, steepest):
+        seen.append((cost, steepest))
+        return len(seen) == 3
+
+    options = {"batch_size": 1, "rng": None}
+    start = np.array([3])
+    done = mini_batch(
+        Bowl(), start, Momentum(0.5), max_iter=9, report=report, **options
+    )
+    # Two steps an epoch, from 3 to 2 to 1.5; the costs are weighted by the shares.
+    assert done.history[:2] == [2.0, 0.25 * 2 + 0.75 * 0.5]
+    assert seen[0][0] == 2.0 and np.isnan(seen[0][1]) and seen[1][1] == 1.0
+    assert done.converged is True and len(done.history) == 3
+    assert done.theta == [1.125]
+    short = mini_batch(
+        Bowl(), start, Momentum(0.5), max_iter=2, report=never, **options
+    )
+    assert short.converged is False and len(short.history) == 3
+
+
+def test_an_objective_has_no_penalty_unless_asked(data):
+    X, y = data
+    arguments = (X, y.astype(np.int8), 4, 1, choose_output("logistic", 1))
+    theta = np.random.default_rng(0).normal(size=CrossEntropyObjective(*arguments).size)
+    plain = CrossEntropyObjective(*arguments).value(theta)
+    assert plain == CrossEntropyObjective(*arguments, alpha=0.0).value(theta)
+    assert plain < CrossEntropyObjective(*arguments, alpha=1.0).value(theta)
