@@ -19,7 +19,7 @@ class Monitor:
     ----------
     validate : callable, default=None
         Gives the validation cost of theta, in nats.
-    patience : int, default=None
+    patience : float, default=None
         Iterations without progress after which training stops; None is no limit.
     tol : float, default=0.0
         What counts as progress, in nats.
@@ -42,7 +42,7 @@ class Monitor:
         self,
         *,
         validate: Callable[[Array], float] | None = None,
-        patience: int | None = None,
+        patience: float | None = None,
         tol: float = 0.0,
         title: str | None = None,
         callback: Callable[[Array], bool] | None = None,

@@ -52,7 +52,7 @@ class Settings(NamedTuple):
     tol: float
     early_stopping: bool
     validation_fraction: float
-    n_iter_no_change: int
+    n_iter_no_change: float
     n_init: int
     n_jobs: int | None
     verbose: bool | int

@@ -500,3 +500,56 @@ def test_an_objective_has_no_penalty_unless_asked(data):
     plain = CrossEntropyObjective(*arguments).value(theta)
     assert plain == CrossEntropyObjective(*arguments, alpha=0.0).value(theta)
     assert plain < CrossEntropyObjective(*arguments, alpha=1.0).value(theta)
+
+
+def test_alpha_shrinks_the_weights(data):
+    sizes = [
+        np.abs(weights(quick(alpha=a).fit(*data))[:124]).sum() for a in (0.1, 1, 10)
+    ]
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_n_iter_no_change_of_infinity_goes_on(data):
+    options = {"solver": "adam", "tol": 1e9, "max_iter": 8}
+    assert quick(**options, n_iter_no_change=3).fit(*data).n_iter_ == 3
+    assert quick(**options, n_iter_no_change=np.inf).fit(*data).n_iter_ == 8
+    with pytest.raises(ValueError, match="'n_iter_no_change' parameter"):
+        quick(n_iter_no_change=2.5).fit(*data)
+
+
+def test_early_stopping_takes_names_of_classes_and_features(data, recwarn):
+    import pandas as pd
+
+    X, y = data
+    frame = pd.DataFrame(X).rename(columns=str)
+    names = np.array(["malignant", "benign"], dtype=object)[y]
+    model = quick(early_stopping=True).fit(frame, names)
+    assert model.score(frame, names) > 0.9
+    assert not [w for w in recwarn if "feature names" in str(w.message)]
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "adam"])
+def test_warm_start_with_early_stopping_begins_new_curves(data, solver):
+    model = quick(solver=solver, early_stopping=True, warm_start=True, max_iter=6)
+    for _ in range(2):
+        model.fit(*data)
+        assert len(model.validation_loss_curve_) == model.n_iter_ + 1 <= 7
+
+
+def test_partial_fit_goes_on_after_fit(data):
+    X, y = data
+    model = quick(solver="adam", max_iter=30, learning_rate=0.01).fit(X, y)
+    before = model.loss_
+    for _ in range(20):
+        model.partial_fit(X, y)
+    assert model.loss_ < before
+
+
+def test_classifier_dtypes(data):
+    X, y = data
+    both = [
+        quick(max_iter=20).fit(X.astype(t), y).predict_proba(X.astype(t))
+        for t in (np.float32, np.float64)
+    ]
+    assert [p.dtype for p in both] == [np.float32, np.float64]
+    np.testing.assert_allclose(both[0], both[1], rtol=0, atol=5e-2)

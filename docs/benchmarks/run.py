@@ -1,6 +1,6 @@
 """Runs every benchmark and writes the tables of docs/performance.md.
 
-    python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [quality] [defaults]
+    python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [quality] [defaults] [soak]
 
 With names, only those tables are run; the others stay as they are.
 """
@@ -17,6 +17,7 @@ from _common import machine
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "performance.md"
+TRUST = HERE.parent / "trust.md"
 ROWS = [
     "lbfgs_float64",
     "lbfgs_float32",
@@ -70,6 +71,10 @@ def main(names):
         if not names or name in names:
             page = replace(page, name, "\n" + output(name) + "\n")
     PAGE.write_text(page, encoding="utf-8")
+    if not names or "soak" in names:
+        trust = TRUST.read_text(encoding="utf-8")
+        trust = replace(trust, "soak", "\n" + output("soak") + "\n")
+        TRUST.write_text(trust, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -147,7 +147,33 @@ class LossCurveDisplay:
         return self
 
 
-class NetworkDisplay:
+class _WeightsPlot:
+    """What plots of the weights hold."""
+
+    def __init__(
+        self,
+        *,
+        W1: Array,
+        W2: Array,
+        feature_names: Sequence[str],
+        output_names: Sequence[str],
+    ) -> None:
+        self.W1, self.W2 = W1, W2
+        self.feature_names, self.output_names = feature_names, output_names
+
+    @classmethod
+    def _of_estimator(cls, estimator: Any, feature_names: Sequence[str] | None) -> Self:
+        check_is_fitted(estimator)
+        m = estimator.W1_.shape[1]
+        return cls(
+            W1=estimator.W1_,
+            W2=estimator.W2_,
+            feature_names=_feature_names(estimator, feature_names, m),
+            output_names=_output_names(estimator),
+        )
+
+
+class NetworkDisplay(_WeightsPlot):
     """Inputs, hidden neurons and outputs, with an edge for each weight.
 
     An edge's width and strength follow the weight's size in its layer, its colour the
@@ -173,17 +199,6 @@ class NetworkDisplay:
     figure_ : matplotlib Figure
         The figure of the axes.
     """
-
-    def __init__(
-        self,
-        *,
-        W1: Array,
-        W2: Array,
-        feature_names: Sequence[str],
-        output_names: Sequence[str],
-    ) -> None:
-        self.W1, self.W2 = W1, W2
-        self.feature_names, self.output_names = feature_names, output_names
 
     @classmethod
     def from_estimator(
@@ -223,14 +238,7 @@ class NetworkDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(estimator)
-        m = estimator.W1_.shape[1]
-        display = cls(
-            W1=estimator.W1_,
-            W2=estimator.W2_,
-            feature_names=_feature_names(estimator, feature_names, m),
-            output_names=_output_names(estimator),
-        )
+        display = cls._of_estimator(estimator, feature_names)
         return display.plot(
             ax=ax,
             max_inputs=max_inputs,
@@ -358,7 +366,7 @@ def _draw_edges(ax: Any, x: float, left: Array, right: Array, W: Array) -> Any:
     return edges
 
 
-class WeightsDisplay:
+class WeightsDisplay(_WeightsPlot):
     """Heat maps of W1 and W2, each with a scale that is symmetric about 0.
 
     Parameters
@@ -381,17 +389,6 @@ class WeightsDisplay:
     figure_ : matplotlib Figure
         The figure of the axes.
     """
-
-    def __init__(
-        self,
-        *,
-        W1: Array,
-        W2: Array,
-        feature_names: Sequence[str],
-        output_names: Sequence[str],
-    ) -> None:
-        self.W1, self.W2 = W1, W2
-        self.feature_names, self.output_names = feature_names, output_names
 
     @classmethod
     def from_estimator(
@@ -426,15 +423,7 @@ class WeightsDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(estimator)
-        display = cls(
-            W1=estimator.W1_,
-            W2=estimator.W2_,
-            feature_names=_feature_names(
-                estimator, feature_names, estimator.W1_.shape[1]
-            ),
-            output_names=_output_names(estimator),
-        )
+        display = cls._of_estimator(estimator, feature_names)
         return display.plot(ax=ax)
 
     def plot(self, ax: Any = None) -> WeightsDisplay:
