@@ -11,7 +11,6 @@ extensions = [
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx_gallery.gen_gallery",
 ]
 exclude_patterns = ["_build", "benchmarks", "examples", "gallery/*.ipynb"]
@@ -35,6 +34,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/(plot_|quickstart)",
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,
     "min_reported_time": 1e9,
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
