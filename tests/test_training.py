@@ -455,7 +455,7 @@ def test_lbfgs_says_how_it_ended():
 
 
 def test_full_batch_says_how_it_ended():
-    start = np.array([3.0])
+    start = np.array([3])
     done = full_batch(Bowl(), start, Momentum(0.5), max_iter=3, tol=1e-9, report=never)
     assert done.history == [2.0, 0.5, 0.125, 0.03125]
     assert done.converged is False and done.theta == [1.25]
