@@ -327,7 +327,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 callbacks,
                 lambda *network: self._network_attributes(labels, *network),
             )
-            self.__dict__.pop("validation_loss_curve_", None)
+            for stale in ("validation_loss_curve_", "_optimizer", "_rng"):
+                self.__dict__.pop(stale, None)
             self._store(labels, trained, trained.history)
             if self.early_stopping:
                 self.validation_loss_curve_ = trained.validation_history
@@ -378,6 +379,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 raise ValueError(
                     "class_weight='balanced' is not supported by partial_fit, which "
                     "does not see all of y: give a dict, or use sample_weight."
+                )
+            if fitted and len(self.W1_) != self.n_hidden:
+                raise ValueError(
+                    f"n_hidden={self.n_hidden}, but the network so far has "
+                    f"{len(self.W1_)} hidden neurons: call fit for a new one."
                 )
             samples_X, samples_y = self._validate(X, y, reset=not fitted)
             labels = encode_for_classes(

@@ -64,6 +64,9 @@ class Optimizer(Protocol):
     def update(self, theta: Array, gradient: Array) -> None:
         """One step from `theta`, in place."""
 
+    def take_state(self, other: Any) -> None:
+        """Go on where another optimizer of this kind is."""
+
 
 class Momentum:
     """Steps of gradient descent with momentum; without it the article's descent.
@@ -92,6 +95,10 @@ class Momentum:
                 step += self.momentum * self._step
             self._step = step
         theta += step
+
+    def take_state(self, other: Momentum) -> None:
+        """Go on from another's last step."""
+        self._step = None if other._step is None else other._step.copy()
 
 
 class Adam:
@@ -131,6 +138,10 @@ class Adam:
         np.divide(mean, work, out=work)
         work *= self.learning_rate * root * (1 - BETA_1) / (1 - BETA_1**self._t)
         theta -= work
+
+    def take_state(self, other: Adam) -> None:
+        """Go on from another's moments."""
+        self._t, self._moments = other._t, other._moments.copy()
 
 
 def lbfgs(

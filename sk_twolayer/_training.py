@@ -234,7 +234,10 @@ def train_more(
         parameters = initial_parameters(
             rng, m, settings.n_hidden, samples.labels.n_outputs, scales
         )
-    optimizer = optimizer or _optimizer(settings)
+    stepper = _optimizer(settings)
+    # Its state goes on, at the rate that is set now; another solver begins anew.
+    if type(optimizer) is type(stepper):
+        stepper.take_state(optimizer)
     work = n * (m + 1.0) * settings.n_hidden
     workers = Workers(count_threads(settings.n_jobs, work, samples.X.dtype.itemsize))
     with workers.started(), np.errstate(over="ignore", invalid="ignore"):
@@ -242,7 +245,7 @@ def train_more(
         solution = mini_batch(
             objective,
             objective.from_parameters(parameters),
-            optimizer,
+            stepper,
             batch_size=_batch_size(settings, n) or n,
             rng=rng,
             max_iter=1,
@@ -256,7 +259,7 @@ def train_more(
             f"or cost. Lower learning_rate={settings.learning_rate!r}, or scale the "
             "features (StandardScaler)."
         )
-    return Trained(parameters, scales, cost, [cost], [], optimizer)
+    return Trained(parameters, scales, cost, [cost], [], stepper)
 
 
 class _Run(NamedTuple):
@@ -441,7 +444,7 @@ def _warn(best: _Run, settings: Settings, interrupted: bool) -> None:
             f"Training was interrupted after {len(best.trained.history) - 1} "
             "iterations; the model keeps the best weights found until then.",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     elif not best.converged:
         reason = f"the gradient fell below tol={settings.tol}"
@@ -455,5 +458,5 @@ def _warn(best: _Run, settings: Settings, interrupted: bool) -> None:
             f"before {reason}. Increase max_iter or tol, or scale the features "
             "(StandardScaler).",
             ConvergenceWarning,
-            stacklevel=4,
+            stacklevel=5,
         )

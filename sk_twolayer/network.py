@@ -168,7 +168,9 @@ def cross_entropy(Z2: Matrix, Y: Matrix, output: str = "sigmoid") -> float:
     n = Z2.shape[1]
     if output == "softmax":
         return float(-np.sum(Y * scipy.special.log_softmax(Z2, axis=0)) / n)
-    return float(np.sum(np.logaddexp(0, Z2) - Y * Z2) / n)
+    # -log A2 is log(1 + exp(-Z2)), and -log(1 - A2) is log(1 + exp(Z2)).
+    losses = Y * np.logaddexp(0, -Z2) + (1 - Y) * np.logaddexp(0, Z2)
+    return float(np.sum(losses) / n)
 
 
 def forward(

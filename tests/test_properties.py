@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
@@ -13,7 +13,6 @@ from sk_twolayer._threads import Workers
 from sk_twolayer.inspection import gradient_check
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-few = settings(max_examples=25, deadline=None)
 
 
 @st.composite
@@ -47,7 +46,6 @@ def same(a, b, tolerance=1e-6):
     np.testing.assert_allclose(a, b, rtol=0, atol=tolerance)
 
 
-@few
 @given(problems())
 def test_the_order_of_the_rows_does_not_matter(problem):
     X, y, model, initial, rng = problem
@@ -56,7 +54,6 @@ def test_the_order_of_the_rows_does_not_matter(problem):
     same(model.fit(X[order], y[order], **initial).predict_proba(X), before)
 
 
-@few
 @given(problems())
 def test_the_order_of_the_hidden_neurons_does_not_matter(problem):
     X, y, model, initial, rng = problem
@@ -70,7 +67,6 @@ def test_the_order_of_the_hidden_neurons_does_not_matter(problem):
     same(permuted.predict_proba(X), before)
 
 
-@few
 @given(problems(kinds=("multiclass",)))
 def test_the_names_of_the_classes_do_not_matter(problem):
     X, y, model, initial, _ = problem
@@ -81,7 +77,6 @@ def test_the_names_of_the_classes_do_not_matter(problem):
     assert set(renamed.predict(X)) <= set(names)
 
 
-@few
 @given(problems(kinds=("binary",)))
 def test_exchanging_two_classes_exchanges_their_probabilities(problem):
     X, y, model, initial, _ = problem
@@ -92,7 +87,6 @@ def test_exchanging_two_classes_exchanges_their_probabilities(problem):
     same(swapped.predict_proba(X)[:, ::-1], before)
 
 
-@few
 @given(problems())
 def test_the_order_of_the_features_does_not_matter(problem):
     X, y, model, initial, rng = problem
@@ -103,7 +97,6 @@ def test_the_order_of_the_features_does_not_matter(problem):
     same(model.fit(X[:, order], y, **moved).predict_proba(X[:, order]), before)
 
 
-@few
 @given(problems(), st.floats(0.1, 10))
 def test_equal_weights_are_the_rows_that_many_times(problem, weight):
     """With alpha = 0 the size of equal weights does not matter."""
@@ -114,7 +107,6 @@ def test_equal_weights_are_the_rows_that_many_times(problem, weight):
     same(weighted.predict_proba(X), before)
 
 
-@few
 @given(problems())
 def test_a_weight_may_be_split_over_duplicated_rows(problem):
     X, y, model, initial, rng = problem
@@ -126,7 +118,6 @@ def test_a_weight_may_be_split_over_duplicated_rows(problem):
     same(model.fit(*twice, sample_weight=split, **initial).predict_proba(X), before)
 
 
-@few
 @given(problems())
 def test_sparse_and_dense_are_the_same(problem):
     X, y, model, initial, rng = problem
@@ -135,7 +126,6 @@ def test_sparse_and_dense_are_the_same(problem):
     same(model.fit(sparse.csc_array(X), y, **initial).predict_proba(X), before)
 
 
-@few
 @given(problems(), st.integers(1, 4), st.integers(1, 50))
 def test_threads_and_block_size_change_only_rounding(problem, threads, rows):
     X, y, model, _, _ = problem
@@ -152,7 +142,6 @@ def test_threads_and_block_size_change_only_rounding(problem, threads, rows):
     np.testing.assert_allclose(gradient, expected, rtol=0, atol=1e-12 * abs(X).max())
 
 
-@few
 @given(problems())
 def test_lbfgs_never_raises_the_cost(problem):
     X, y, model, initial, _ = problem
@@ -160,7 +149,6 @@ def test_lbfgs_never_raises_the_cost(problem):
     assert np.all(np.diff(curve) <= 1e-14)
 
 
-@few
 @given(problems(), st.sampled_from([1.0, 1e3, 1e8, 1e-8]))
 def test_probabilities_are_probabilities(problem, size):
     X, y, model, initial, _ = problem
@@ -172,7 +160,6 @@ def test_probabilities_are_probabilities(problem, size):
     assert np.isfinite(model.predict_log_proba(X * size)).all()
 
 
-@few
 @given(problems(), st.sampled_from([0.1, 1.0, 30.0]))
 def test_the_gradient_is_right_also_in_saturation(problem, size):
     X, y, model, initial, _ = problem
@@ -182,7 +169,6 @@ def test_the_gradient_is_right_also_in_saturation(problem, size):
     assert gradient_check(model, X, y, tol=1e-4).passed
 
 
-@few
 @given(st.integers(0, 10**6), st.integers(1, 4), st.floats(0, 1e4))
 def test_outputs_far_out_lose_neither_cost_nor_gradient(seed, outputs, size):
     """Cost and dZ2 of each output layer are those of the reference for any Z2."""

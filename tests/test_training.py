@@ -553,3 +553,38 @@ def test_classifier_dtypes(data):
     ]
     assert [p.dtype for p in both] == [np.float32, np.float64]
     np.testing.assert_allclose(both[0], both[1], rtol=0, atol=5e-2)
+
+
+def test_partial_fit_after_changes(data):
+    """Another rate, solver or fit in between: the steps' state goes on or begins anew."""
+    X, y = data
+    model = quick(solver="adam", learning_rate=0.01)
+    model.partial_fit(X, y, [0, 1]).partial_fit(X, y)
+    before = model.W1_
+    model.set_params(learning_rate=1e-12).partial_fit(X, y)
+    np.testing.assert_allclose(model.W1_, before, rtol=0, atol=1e-9)
+    model.set_params(solver="gd", momentum=0.5, learning_rate=0.1).partial_fit(X, y)
+    model.partial_fit(X, y)
+    model.set_params(n_hidden=7)
+    with pytest.raises(ValueError, match="n_hidden=7, but the network so far has 4"):
+        model.partial_fit(X, y)
+    model.set_params(solver="adam", max_iter=5).fit(X, y).partial_fit(X, y)
+    assert model.W1_.shape == (7, 30)
+
+
+def test_a_failed_partial_fit_leaves_the_steps_state(data):
+    X, y = data
+    model = quick(solver="adam", learning_rate=0.01).partial_fit(X, y, [0, 1])
+    twin = quick(solver="adam", learning_rate=0.01).partial_fit(X, y, [0, 1])
+    with pytest.raises(ValueError, match="non-finite"):
+        model.set_params(learning_rate=1e300, alpha=1e10).partial_fit(X, y)
+    model.set_params(learning_rate=0.01, alpha=1.0).partial_fit(X[:100], y[:100])
+    twin.partial_fit(X[:100], y[:100])
+    # Only the order of the batch may differ, since the failed call drew one too.
+    np.testing.assert_allclose(model.W1_, twin.W1_, rtol=0, atol=1e-9)
+
+
+def test_the_warning_points_at_the_callers_line(data):
+    with pytest.warns(ConvergenceWarning, match="max_iter=2") as caught:
+        quick(max_iter=2).fit(*data)
+    assert caught[0].filename == __file__

@@ -1,0 +1,15 @@
+"""Hypothesis tries the same examples in each CI run, and new ones elsewhere.
+
+    pytest --hypothesis-profile=thorough
+
+tries many more.
+"""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("ci", derandomize=True, deadline=None, max_examples=25)
+settings.register_profile("local", deadline=None, max_examples=25, print_blob=True)
+settings.register_profile("thorough", deadline=None, max_examples=600, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "local")
