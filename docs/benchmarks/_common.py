@@ -85,7 +85,8 @@ def peak_megabytes(function):
 
 def row(work, peer, ours, theirs, unit, ratio, target):
     """Print one row of the table."""
-    print(f"| {work} | {peer} | {ours} {unit} | {theirs} {unit} | {ratio} | {target} |")
+    there = f"{theirs} {unit}" if theirs else "—"
+    print(f"| {work} | {peer} | {ours} {unit} | {there} | {ratio} | {target} |")
 
 
 def machine():

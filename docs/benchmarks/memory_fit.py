@@ -48,7 +48,7 @@ if __name__ == "__main__":
             f"peak extra memory of fit, {n:_} × 30, k = 64".replace("_", " "),
             "MLPClassifier" if b else "—",
             f"{a:.0f}",
-            f"{b:.0f}" if b else "—",
+            f"{b:.0f}" if b else None,
             "MB",
             f"{b / a:.0f}× less" if b else "",
             "≤ 64 MB",
