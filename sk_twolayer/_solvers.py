@@ -252,6 +252,44 @@ def full_batch(
     return Solution(theta, history, stopped or steepest <= tol)
 
 
+def epoch(
+    objective: Objective,
+    theta: Array,
+    optimizer: Optimizer,
+    *,
+    batch_size: int,
+    rng: Any,
+) -> tuple[float, float]:
+    """One pass over shuffled batches, a step each; theta moves in place.
+
+    Parameters
+    ----------
+    objective : Objective
+        Gives batches, and cost and gradient of each.
+    theta : ndarray of shape (size,), float64
+        Where to begin, and then where the pass ended.
+    optimizer : Optimizer
+        Takes the steps.
+    batch_size : int
+        Samples in a batch.
+    rng : RandomState
+        Shuffles the samples.
+
+    Returns
+    -------
+    cost : float
+        Mean of the batches' costs, in nats.
+    steepest : float
+        Largest entry of the last batch's gradient.
+    """
+    cost, gradient = 0.0, theta
+    for batch, share in objective.batches(batch_size, rng):
+        batch_cost, gradient = objective.batch_value_and_gradient(theta, (batch, share))
+        cost += share * batch_cost
+        optimizer.update(theta, gradient)
+    return cost, float(np.abs(gradient).max())
+
+
 def mini_batch(
     objective: Objective,
     start: Array,
@@ -292,14 +330,10 @@ def mini_batch(
     history = [objective.value(theta)]
     report(theta, history[0], np.nan)
     for _ in range(max_iter):
-        cost, gradient = 0.0, theta
-        for batch, share in objective.batches(batch_size, rng):
-            batch_cost, gradient = objective.batch_value_and_gradient(
-                theta, (batch, share)
-            )
-            cost += share * batch_cost
-            optimizer.update(theta, gradient)
+        cost, steepest = epoch(
+            objective, theta, optimizer, batch_size=batch_size, rng=rng
+        )
         history.append(cost)
-        if report(theta, cost, float(np.abs(gradient).max())):
+        if report(theta, cost, steepest):
             return Solution(theta, history, True)
     return Solution(theta, history, False)

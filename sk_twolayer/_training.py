@@ -23,6 +23,7 @@ from sk_twolayer._solvers import (
     Momentum,
     Optimizer,
     Solution,
+    epoch,
     full_batch,
     lbfgs,
     mini_batch,
@@ -242,17 +243,10 @@ def train_more(
     workers = Workers(count_threads(settings.n_jobs, work, samples.X.dtype.itemsize))
     with workers.started(), np.errstate(over="ignore", invalid="ignore"):
         objective = _objective(samples, settings, scales, settings.alpha, workers)
-        solution = mini_batch(
-            objective,
-            objective.from_parameters(parameters),
-            stepper,
-            batch_size=_batch_size(settings, n) or n,
-            rng=rng,
-            max_iter=1,
-            report=lambda *_: False,
-        )
-        parameters = objective.to_parameters(solution.theta)
-    cost = solution.history[-1]
+        theta = objective.from_parameters(parameters)
+        batch_size = _batch_size(settings, n) or n
+        cost, _ = epoch(objective, theta, stepper, batch_size=batch_size, rng=rng)
+        parameters = objective.to_parameters(theta)
     if not all(np.isfinite(p).all() for p in (*parameters, cost)):
         raise ValueError(
             f"partial_fit with solver={settings.solver!r} ended in non-finite weights "
