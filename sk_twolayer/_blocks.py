@@ -239,9 +239,7 @@ class SampleBlocks:
         rows = slice(start, min(start + self.rows, self.n))
         if self._keep:
             return self._kept.setdefault(i, _part(self._all, rows))
-        X = buffer[: rows.stop - rows.start]
-        self._standardise(self.X[rows], X)
-        return Block(X, *self._targets_and_weight(rows))
+        return self._read(rows, buffer)
 
     def batches(
         self, batch_size: int, rng: np.random.RandomState
@@ -280,9 +278,14 @@ class SampleBlocks:
             X = X[rows] if self.is_sparse else X.take(rows, axis=0)
             weight = None if weight is None else weight[rows]
             return Block(X, targets.take(rows, axis=0), weight)
-        X = buffer[: len(rows)]
+        return self._read(rows, buffer)
+
+    def _read(self, rows: slice | Array, buffer: Array) -> Block:
+        """Some rows of a dense X that is not kept, in the buffer."""
+        targets, weight = self._targets_and_weight(rows)
+        X = buffer[: len(targets)]
         self._standardise(self.X[rows], X)
-        return Block(X, *self._targets_and_weight(rows))
+        return Block(X, targets, weight)
 
     def _standardise(self, rows: Array, out: Array) -> None:
         features = out[:, :-1]

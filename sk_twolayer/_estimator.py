@@ -9,7 +9,6 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -31,7 +30,7 @@ from sk_twolayer._labels import (
     weigh_samples,
 )
 from sk_twolayer._outputs import Output, choose_output
-from sk_twolayer._threads import Workers, count_threads
+from sk_twolayer._threads import Workers
 from sk_twolayer._training import Samples, Settings, Trained, train, train_more
 from sk_twolayer._version import __version__
 from sk_twolayer.network import Parameters
@@ -548,7 +547,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        Z2 = self._forward(X, lambda output: (_copy, self.n_outputs_))
+        Z2 = self._Z2(X)
         return Z2[:, 0] if self.n_outputs_ == 1 else Z2
 
     def predict(self, X: ArrayLike) -> Array:
@@ -571,7 +570,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        Z2 = self._forward(X, lambda output: (_copy, self.n_outputs_))
+        Z2 = self._Z2(X)
         return self._output().decide(Z2, self.classes_)
 
     def predict_proba(self, X: ArrayLike) -> Array:
@@ -656,6 +655,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         gradients = input_gradients(samples, self._parameters(), self.out_activation_)
         return gradients[:, 0] if self.n_outputs_ == 1 else gradients
 
+    def _Z2(self, X: ArrayLike) -> Array:
+        """Z2 in rows, (n, K)."""
+        return self._forward(X, lambda output: (_copy, self.n_outputs_))
+
     def _output(self) -> Output:
         return choose_output(self.out_activation_, self.n_outputs_)
 
@@ -675,10 +678,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             reset=False,
         )
         function, n_columns = choose(self._output())
-        (n, m), k = samples.shape, len(self.W1_)
-        work = (samples.nnz if sparse.issparse(samples) else n * (m + 1.0)) * k
-        n_threads = count_threads(self.n_jobs, work, samples.dtype.itemsize)
-        with Workers(n_threads).started() as workers:
+        workers = Workers.for_samples(samples, len(self.W1_), self.n_jobs)
+        with workers.started():
             return forward_blocks(
                 samples,
                 self._parameters(),

@@ -17,7 +17,7 @@ from sk_twolayer._blocks import (
     chunks,
     with_ones,
 )
-from sk_twolayer._threads import Workers
+from sk_twolayer._threads import Workers, share
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -25,6 +25,35 @@ Array = NDArray[Any]
 # Standard deviations between a feature's mean and 0 from which float32 is centred.
 FAR = 32
 GRADIENT_ROWS = 1024
+
+
+def activate(
+    X: Any, into: Array, half: Array, offset: Array, T: Array, Z2: Array
+) -> None:
+    """Forward pass of a block: T = tanh(X into), Z2 = T half + offset.
+
+    Parameters
+    ----------
+    X : ndarray of shape (b, m + 1) or CSR matrix of shape (b, m), float
+        Samples in rows, dense ones beside a 1.
+    into : ndarray of shape (m + 1, k), float
+        Half of W1' over half of b1'.
+    half : ndarray of shape (k, K), float
+        Half of W2'.
+    offset : ndarray of shape (K,) or (1, K), float
+        b2, and half of the sum of W2 over the neurons.
+    T : ndarray of shape (b, k), float
+        Is filled: A1' is (1 + T) / 2.
+    Z2 : ndarray of shape (b, K), float
+        Is filled.
+    """
+    if sparse.issparse(X):
+        np.add(X @ into[:-1], into[-1], out=T)
+    else:
+        np.matmul(chunks(X, into.size), into, out=chunks(T, into.size))
+    np.tanh(T, out=T)
+    np.dot(T, half, out=Z2)
+    Z2 += offset
 
 
 def forward_blocks(
@@ -84,24 +113,20 @@ def forward_blocks(
     def part(worker: int) -> None:
         buffer = None if is_sparse else with_ones(rows, m, dtype)
         hidden, outputs = aligned((rows, k), dtype), aligned((rows, len(W2)), dtype)
-        begin, end = (len(starts) * w // n_parts for w in (worker, worker + 1))
-        for start in starts[begin:end]:
+        for i in share(len(starts), worker, n_parts):
+            start = starts[i]
             block = X[start : start + rows]
             if not np.isfinite(block.sum()):
                 check_finite(block)
             T, Z2 = hidden[: block.shape[0]], outputs[: block.shape[0]]
-            if buffer is None:
-                np.add(block @ into[:-1], into[-1], out=T)
-            else:
+            inputs = block
+            if buffer is not None:
                 inputs = buffer[: len(block)]
                 if center is None:
                     inputs[:, :-1] = block
                 else:
                     np.subtract(block, center, out=inputs[:, :-1])
-                np.matmul(chunks(inputs, into.size), into, out=chunks(T, into.size))
-            np.tanh(T, out=T)
-            np.dot(T, half, out=Z2)
-            Z2 += offset
+            activate(inputs, into, half, offset, T, Z2)
             function(Z2, result[start : start + rows])
 
     # A sum or a Z1 beyond the largest number is infinite: the neuron is saturated.

@@ -24,8 +24,9 @@ from sk_twolayer._blocks import (
     chunks,
     with_ones,
 )
+from sk_twolayer._forward import activate
 from sk_twolayer._outputs import Output
-from sk_twolayer._threads import Workers
+from sk_twolayer._threads import Workers, share
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -335,8 +336,7 @@ class CrossEntropyObjective:
 
         def part(worker: int) -> tuple[float, Sums]:
             sums, cost, buffers = start(), 0.0, self._buffers[worker]
-            begin, end = (n_blocks * w // n_workers for w in (worker, worker + 1))
-            for i in range(begin, end):
+            for i in share(n_blocks, worker, n_workers):
                 cost += add(self._samples.load(i, buffers.X), buffers, sums)
             return cost, sums
 
@@ -368,14 +368,7 @@ class CrossEntropyObjective:
         X, targets, weight = block
         length = X.shape[0]
         T, Z2 = buffers.T[:length], buffers.Z2[:length]
-        if self._sparse:
-            np.add(X @ layers.into[:-1], layers.into[-1], out=T)
-        else:
-            products = self._n_products
-            np.matmul(chunks(X, products), layers.into, out=chunks(T, products))
-        np.tanh(T, out=T)
-        np.dot(T, layers.half, out=Z2)
-        Z2 += layers.offset
+        activate(X, layers.into, layers.half, layers.offset, T, Z2)
         costs = self.output.costs(Z2, targets, buffers.work[:, :length])
         if weight is not None:
             costs *= weight

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from joblib import cpu_count
 from joblib.parallel import get_active_backend
+from scipy.sparse import issparse
 from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
@@ -119,6 +120,41 @@ def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
     return max(1, min(threads, most))
 
 
+def evaluation_work(X: Any, n_hidden: int) -> float:
+    """Multiply-adds of the first layer's product.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, m), float
+        Samples in rows.
+    n_hidden : int
+        Hidden neurons, k.
+
+    Returns
+    -------
+    float
+        Those with entries that are stored; a dense X has a column of ones besides.
+    """
+    entries = X.nnz if issparse(X) else X.shape[0] * (X.shape[1] + 1.0)
+    return float(entries * n_hidden)
+
+
+def share(n_blocks: int, worker: int, n_workers: int) -> range:
+    """Blocks of one worker: as many for each, in one run.
+
+    Parameters
+    ----------
+    n_blocks, worker, n_workers : int
+        Blocks in all, the worker's number from 0, and workers in all.
+
+    Returns
+    -------
+    range
+        The blocks' numbers.
+    """
+    return range(n_blocks * worker // n_workers, n_blocks * (worker + 1) // n_workers)
+
+
 class Workers:
     """A few threads that run the same function on their part of the blocks.
 
@@ -131,6 +167,12 @@ class Workers:
     def __init__(self, n_threads: int = 1) -> None:
         self.n_threads = n_threads
         self._executor: ThreadPoolExecutor | None = None
+
+    @classmethod
+    def for_samples(cls, X: Any, n_hidden: int, n_jobs: int | None) -> Workers:
+        """As many as `count_threads` allows for an evaluation on X."""
+        work = evaluation_work(X, n_hidden)
+        return cls(count_threads(n_jobs, work, X.dtype.itemsize))
 
     @contextmanager
     def started(self) -> Iterator[Workers]:

@@ -29,7 +29,7 @@ from sk_twolayer._solvers import (
     mini_batch,
 )
 from sk_twolayer._start import initial_parameters, standardise
-from sk_twolayer._threads import Workers, count_threads
+from sk_twolayer._threads import Workers, evaluation_work
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -109,6 +109,10 @@ class Trained(NamedTuple):
     validation_history: list[float]
     optimizer: Optimizer | None
 
+    def is_finite(self) -> bool:
+        """Whether parameters and cost are."""
+        return all(bool(np.isfinite(p).all()) for p in (*self.parameters, self.cost))
+
 
 def train(
     samples: Samples,
@@ -151,7 +155,7 @@ def train(
     validation = None
     if settings.early_stopping:
         samples, validation = _split(samples, settings.validation_fraction, rng)
-    n, m = samples.X.shape
+    m = samples.X.shape[1]
     scales = standardise(samples.X, settings.alpha, samples.weight)
     n_outputs = samples.labels.n_outputs
     starts = []
@@ -159,9 +163,8 @@ def train(
         drawn = initial_parameters(rng, m, settings.n_hidden, n_outputs, scales)
         start = initial if i == 0 and initial is not None else drawn
         starts.append((start, np.random.RandomState(rng.randint(2**31 - 1))))
-    work = n * (m + 1.0) * settings.n_hidden
-    itemsize = samples.X.dtype.itemsize
-    workers = Workers(count_threads(settings.n_jobs, work, itemsize))
+    work = evaluation_work(samples.X, settings.n_hidden)
+    workers = Workers.for_samples(samples.X, settings.n_hidden, settings.n_jobs)
 
     def run(index: int, workers: Workers) -> _Run:
         return _run(
@@ -187,7 +190,7 @@ def train(
                 runs.append(run(i, workers))
                 if runs[-1].interrupted:
                     break
-    finite = [r for r in runs if r.is_finite()]
+    finite = [r for r in runs if r.trained.is_finite()]
     if not finite:
         raise ValueError(
             f"Training with solver={settings.solver!r} ended in non-finite weights "
@@ -239,21 +242,21 @@ def train_more(
     # Its state goes on, at the rate that is set now; another solver begins anew.
     if type(optimizer) is type(stepper):
         stepper.take_state(optimizer)
-    work = n * (m + 1.0) * settings.n_hidden
-    workers = Workers(count_threads(settings.n_jobs, work, samples.X.dtype.itemsize))
+    workers = Workers.for_samples(samples.X, settings.n_hidden, settings.n_jobs)
     with workers.started(), np.errstate(over="ignore", invalid="ignore"):
         objective = _objective(samples, settings, scales, settings.alpha, workers)
         theta = objective.from_parameters(parameters)
         batch_size = _batch_size(settings, n) or n
         cost, _ = epoch(objective, theta, stepper, batch_size=batch_size, rng=rng)
         parameters = objective.to_parameters(theta)
-    if not all(np.isfinite(p).all() for p in (*parameters, cost)):
+    trained = Trained(parameters, scales, cost, [cost], [], stepper)
+    if not trained.is_finite():
         raise ValueError(
             f"partial_fit with solver={settings.solver!r} ended in non-finite weights "
             f"or cost. Lower learning_rate={settings.learning_rate!r}, or scale the "
             "features (StandardScaler)."
         )
-    return Trained(parameters, scales, cost, [cost], [], stepper)
+    return trained
 
 
 class _Run(NamedTuple):
@@ -263,10 +266,6 @@ class _Run(NamedTuple):
     judged: float
     converged: bool
     interrupted: bool
-
-    def is_finite(self) -> bool:
-        numbers = (*self.trained.parameters, self.trained.cost)
-        return all(bool(np.isfinite(p).all()) for p in numbers)
 
 
 def _run(
