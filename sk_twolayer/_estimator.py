@@ -389,7 +389,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 samples_y,
                 classes,
                 self.classes_ if fitted else None,
-                self._fitted_labels(),
+                self.n_outputs_ if fitted else None,
             )
             samples = self._weigh(samples_X, labels, sample_weight, keep_one=True)
             if not hasattr(self, "_rng") or not fitted:
@@ -466,11 +466,6 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     def _settings(self) -> Settings:
         return Settings(*(getattr(self, name) for name in Settings._fields))
-
-    def _fitted_labels(self) -> tuple[int, str] | None:
-        if hasattr(self, "W1_"):
-            return self.n_outputs_, self.out_activation_
-        return None
 
     def _parameters(self) -> Parameters:
         return Parameters(self.W1_, self.b1_, self.W2_, self.b2_)

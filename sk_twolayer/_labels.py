@@ -55,7 +55,7 @@ def encode_labels(y: Any) -> Labels:
     ValueError
         If y is no classification target or has one class only.
     """
-    if sparse.issparse(y) or (y.ndim == 2 and y.shape[1] > 1):
+    if is_indicator(y):
         check_classification_targets(y)
         kind = type_of_target(y)
         if kind != "multilabel-indicator":
@@ -79,11 +79,24 @@ def encode_labels(y: Any) -> Labels:
     return Labels(classes, encode_known(y, classes), *_outputs_for(classes))
 
 
+def is_indicator(y: Any) -> bool:
+    """Whether y has a column a label.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), (n, 1) or (n, L), or sparse (n, L)
+        Labels.
+
+    Returns
+    -------
+    bool
+        True for several columns, or a sparse y.
+    """
+    return bool(sparse.issparse(y) or (y.ndim == 2 and y.shape[1] > 1))
+
+
 def encode_for_classes(
-    y: Any,
-    classes: Any,
-    fitted: Array | None,
-    outputs: tuple[int, str] | None,
+    y: Any, classes: Any, fitted: Array | None, fitted_outputs: int | None = None
 ) -> Labels:
     """Targets of some samples, for classes that are known: what `partial_fit` needs.
 
@@ -95,8 +108,8 @@ def encode_for_classes(
         The caller's classes, in any order.
     fitted : ndarray of shape (n_classes,) or None
         Classes of earlier calls, sorted.
-    outputs : tuple of (int, str) or None
-        Output neurons and activation of earlier calls.
+    fitted_outputs : int, default=None
+        Output neurons of earlier calls.
 
     Returns
     -------
@@ -119,22 +132,30 @@ def encode_for_classes(
                 f"partial_fit, which was {fitted!r}."
             )
     assert known is not None
-    if sparse.issparse(y) or (y.ndim == 2 and y.shape[1] > 1):
+    if is_indicator(y):
         labels = encode_labels(y)
         if not np.array_equal(labels.classes, known):
             raise ValueError(
                 f"y has {len(labels.classes)} columns; classes={known!r} must number "
                 "them from 0."
             )
-        return labels
-    y = column_or_1d(y, warn=True)
-    if len(known) < 2:
-        raise ValueError(f"classes={known!r} has fewer than two classes.")
-    others = np.setdiff1d(_unique(y), known)
-    if len(others):
-        raise ValueError(f"y has classes that are not in classes={known!r}: {others}.")
-    n_outputs, activation = outputs or _outputs_for(known)
-    return Labels(known, encode_known(y, known), n_outputs, activation)
+    else:
+        y = column_or_1d(y, warn=True)
+        if len(known) < 2:
+            raise ValueError(f"classes={known!r} has fewer than two classes.")
+        others = np.setdiff1d(_unique(y), known)
+        if len(others):
+            raise ValueError(
+                f"y has classes that are not in classes={known!r}: {others}."
+            )
+        labels = Labels(known, encode_known(y, known), *_outputs_for(known))
+    if fitted_outputs is not None and labels.n_outputs != fitted_outputs:
+        raise ValueError(
+            f"y of shape {y.shape} needs {labels.n_outputs} output(s), but the network "
+            f"so far has {fitted_outputs}: give y as in the first call, one column of "
+            "classes or one column a label."
+        )
+    return labels
 
 
 def _outputs_for(classes: Array) -> tuple[int, str]:

@@ -588,3 +588,15 @@ def test_the_warning_points_at_the_callers_line(data):
     with pytest.warns(ConvergenceWarning, match="max_iter=2") as caught:
         quick(max_iter=2).fit(*data)
     assert caught[0].filename == __file__
+
+
+def test_partial_fit_wants_the_kind_of_y_it_began_with(data):
+    """Classes and labels have other outputs: neither can go on with the other's."""
+    X, y = data
+    Y = np.column_stack([y, 1 - y])
+    for first, then in ((Y, y), (y, Y)):
+        model = quick(solver="adam").partial_fit(X, first, [0, 1])
+        before = model.W2_
+        with pytest.raises(ValueError, match="y as in the first call"):
+            model.partial_fit(X, then)
+        assert model.W2_ is before

@@ -10,7 +10,7 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sk_twolayer._labels import encode_known
+from sk_twolayer._labels import encode_for_classes, is_indicator
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -73,19 +73,14 @@ def problem_of_estimator(estimator: Any, X: Any, y: Any) -> Problem:
     if len(y) != len(X):
         raise ValueError(f"y has {len(y)} samples, but X has {len(X)}.")
     binary = n_outputs == 1
-    if y.ndim == 2 and y.shape[1] > 1:
+    if is_indicator(y):
         if y.shape[1] != n_outputs:
             raise ValueError(f"y has {y.shape[1]} columns; it needs {n_outputs}.")
         Y = y.T.astype(float)
     else:
-        y = column_or_1d(y)
-        others = [label for label in np.unique(y) if label not in classes]
-        if others:
-            raise ValueError(f"y has labels {others} that are not in {classes}.")
-        targets = encode_known(y, classes).astype(int)
-        Y = (targets[None, :] if binary else np.eye(len(classes))[targets].T).astype(
-            float
-        )
+        targets = encode_for_classes(column_or_1d(y), None, classes).targets
+        Y = targets[None, :] if binary else np.eye(len(classes))[targets].T
+        Y = Y.astype(float)
     features = getattr(estimator, "feature_names_in_", None)
     if features is None:
         features = [f"x{i}" for i in range(X.shape[1])]
