@@ -1,8 +1,13 @@
-"""The article's parameters as one vector, for finite differences."""
+"""A small model, and the article's parameters as one vector."""
 
 import numpy as np
 
+from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer.network import Parameters
+
+
+def quick(**options):
+    return TwoLayerSigmoidClassifier(**{"n_hidden": 4, "random_state": 0} | options)
 
 
 def pack(parameters):

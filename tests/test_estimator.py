@@ -15,17 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sk_twolayer import TwoLayerSigmoidClassifier, network
-
-
-@pytest.fixture(scope="module")
-def data():
-    X, y = load_breast_cancer(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
-def quick(**options):
-    return TwoLayerSigmoidClassifier(**{"n_hidden": 4, "random_state": 0} | options)
+from sk_twolayer import network
+from tests.helpers import quick
 
 
 @parametrize_with_checks(

@@ -12,21 +12,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.fixes import parse_version
 
-from sk_twolayer import TwoLayerSigmoidClassifier
+from tests.helpers import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 has_callbacks = parse_version(sklearn.__version__) >= parse_version("1.9")
 SOLVERS = ["lbfgs", "gd", "adam"]
-
-
-@pytest.fixture(scope="module")
-def data():
-    X, y = load_breast_cancer(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
-def quick(**options):
-    return TwoLayerSigmoidClassifier(**{"n_hidden": 4, "random_state": 0} | options)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

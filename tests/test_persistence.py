@@ -17,14 +17,11 @@ from sklearn.datasets import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_twolayer import TwoLayerSigmoidClassifier, __version__
+from sk_twolayer import __version__
+from tests.helpers import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 OLD = sorted((Path(__file__).parent / "models").glob("*.pickle"))
-
-
-def quick(**options):
-    return TwoLayerSigmoidClassifier(**{"n_hidden": 4, "random_state": 0} | options)
 
 
 def through_joblib(model):

@@ -11,23 +11,14 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
-from sk_twolayer import TwoLayerSigmoidClassifier, _training, network
+from sk_twolayer import _training, network
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import Adam, Momentum, full_batch, lbfgs, mini_batch
+from tests.helpers import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-
-
-@pytest.fixture(scope="module")
-def data():
-    X, y = load_breast_cancer(return_X_y=True)
-    return StandardScaler().fit_transform(X), y
-
-
-def quick(**options):
-    return TwoLayerSigmoidClassifier(**{"n_hidden": 4, "random_state": 0} | options)
 
 
 def weights(model):
