@@ -1,6 +1,8 @@
 """Sphinx configuration. Nothing is fetched when the pages are built."""
 
+import runpy
 import warnings
+from pathlib import Path
 
 from sk_twolayer import __version__
 
@@ -41,3 +43,6 @@ sphinx_gallery_conf = {
 }
 # Short runs that end before they converge are the point of some examples.
 warnings.filterwarnings("ignore", message=".*stopped at max_iter", append=True)
+
+# The trace shown in "The matrices": drawn with each build, so that it is never stale.
+runpy.run_path(str(Path(__file__).parent / "images" / "trace.py"))
