@@ -591,3 +591,19 @@ def test_partial_fit_wants_the_kind_of_y_it_began_with(data):
         with pytest.raises(ValueError, match="y as in the first call"):
             model.partial_fit(X, then)
         assert model.W2_ is before
+
+
+def test_partial_fit_goes_on_with_the_last_step(data):
+    """With momentum the second call's step has a part of the first one's in it."""
+    X, y = data
+    options = {"solver": "gd", "learning_rate": 0.1}
+    with_it = quick(**options, momentum=0.5).partial_fit(X, y, [0, 1])
+    without = quick(**options).partial_fit(X, y, [0, 1])
+    np.testing.assert_array_equal(with_it.W1_, without.W1_)
+    start = without.W1_
+    first_step = with_it._optimizer._step[: 30 * 4].reshape(30, 4).T
+    with_it.partial_fit(X, y)
+    without.partial_fit(X, y)
+    expected = without.W1_ + 0.5 * first_step
+    np.testing.assert_allclose(with_it.W1_, expected, rtol=0, atol=1e-12)
+    assert np.abs(with_it.W1_ - start).max() > 0
