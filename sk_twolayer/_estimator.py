@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from scipy.special import logit, logsumexp
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
@@ -21,6 +23,7 @@ from sklearn.utils.validation import (
 
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._callbacks import Callbacks, CallbackSupportMixin
+from sk_twolayer._evidence import Evidence
 from sk_twolayer._forward import forward_blocks, input_gradients
 from sk_twolayer._labels import (
     Labels,
@@ -30,6 +33,7 @@ from sk_twolayer._labels import (
     weigh_samples,
 )
 from sk_twolayer._outputs import Output, choose_output
+from sk_twolayer._predictive import Predictive
 from sk_twolayer._threads import Workers
 from sk_twolayer._training import Samples, Settings, Trained, train, train_more
 from sk_twolayer._version import __version__
@@ -40,7 +44,20 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 DTYPES = [np.float64, np.float32]
 # Of a saved model; raised when the attributes of a fitted model change.
-STATE_FORMAT = 1
+STATE_FORMAT = 2
+# What evidence and committee add to a fitted model, and is gone after a fit without.
+OPTIONAL = (
+    "log_evidence_",
+    "n_effective_parameters_",
+    "feature_relevance_",
+    "log_evidence_curve_",
+    "alpha_curve_",
+    "evidence_method_",
+    "estimators_",
+    "validation_loss_curve_",
+    "_optimizer",
+    "_rng",
+)
 
 
 def _copy(Z2: Array, out: Array) -> None:
@@ -76,8 +93,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
         mean cross-entropy + alpha / (2 n) (|W1|^2 + |W2|^2)
 
-    with n the number of samples or the sum of their weights; biases are not
-    penalised. k stands for `n_hidden`, m for features, n for samples, K for outputs.
+    with n the number of samples or the sum of their weights. By default the data choose
+    `alpha`, one for each layer, and probabilities say how sure the weights are. k stands
+    for `n_hidden`, m for features, n for samples, K for outputs.
 
     Parameters
     ----------
@@ -88,11 +106,15 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         "lbfgs" (scipy's L-BFGS) reaches the lowest cost and has no learning rate to
         choose. "adam" takes steps on batches, for very many samples. "gd" is the
         article's gradient descent, W <- W - learning_rate dW, for teaching.
-    alpha : float, default=1.0
-        L2 penalty on W1 and W2, as in MLPClassifier; 1 is a unit-variance Gaussian
-        prior on the weights, the twin of LogisticRegression's ``C=1``. Raise it (to
-        10) where the validation cost exceeds the training cost, lower it (to 0.1)
-        where both are high.
+    alpha : float, "auto" or "ard", default="auto"
+        L2 penalty on W1 and W2. A number is as in MLPClassifier, on the weights of the
+        features as they come, biases free: 1 is the twin of LogisticRegression's
+        ``C=1``; raise it where the validation cost exceeds the training cost. "auto"
+        is chosen by the evidence (MacKay, 1992), one value for W1 and one for W2, as
+        the precision of a Gaussian prior on the weights of standardised features; b1
+        has precision 1 and b2 0.01 there. "ard", automatic relevance determination,
+        has a value for each feature: take it where many may be irrelevant. The
+        evidence needs "lbfgs" without `early_stopping`; with others "auto" is 1.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class, multiplied with the samples'; "balanced" is
         n / (K count), for classes of unequal size. For multilabel y a list of dicts.
@@ -121,8 +143,12 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Iterations without improvement that end training, see `tol`; infinity lets it
         go on to `max_iter`.
     n_init : int, default=1
-        Starts with different weights, of which the best is kept, by validation cost
-        or else by training cost. Raise it where results differ between seeds.
+        Starts with different weights, of which the best is kept: by the evidence,
+        the validation cost or else the training cost. Raise it where results differ
+        between seeds.
+    committee : bool, default=False
+        Whether to average the probabilities of all `n_init` starts, in place of
+        keeping the best. Costs nothing more to fit.
     warm_start : bool, default=False
         Whether `fit` goes on from the weights of the last `fit`.
     random_state : int, RandomState instance or None, default=None
@@ -159,14 +185,38 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         The output's activation.
     n_iter_ : int
         Iterations done; with batches epochs.
+    alpha_ : float or ndarray of shape (2,) or (m + 1,), float64
+        The penalty used. Of "auto" W1's and W2's, of "ard" each feature's and W2's, on
+        the scale of standardised features.
+    log_evidence_ : float
+        Log of the probability of y under `alpha_` and its network, in nats, about one
+        of the k! 2^k equivalent optima; compares `n_hidden`, "auto" with "ard", and
+        starts. This and the next five only after the evidence chose alpha.
+    n_effective_parameters_ : float
+        Parameters that the data determine: sum of gamma over weights and biases.
+    feature_relevance_ : ndarray of shape (m,), float64
+        Standard deviation that "ard" expects of a feature's weights, 1 / sqrt(alpha),
+        per standard deviation of the feature; about 0 for an irrelevant one.
+    log_evidence_curve_ : list of float
+        Log evidence of each round of the search, in nats; rounds whose evidence was
+        less were left.
+    alpha_curve_ : ndarray of shape (rounds, 2) or (rounds, m + 1), float64
+        `alpha_` that each round tried.
+    evidence_method_ : {"exact", "kernel", "lanczos"}
+        How the Gauss-Newton matrix was handled: whole, by its n K rows where these are
+        fewer than parameters, or estimated from products.
+    estimators_ : list of TwoLayerSigmoidClassifier
+        The `n_init` networks, the best first; only with `committee`. The attributes
+        here are the first one's.
     loss_ : float
         Cost at the fitted weights, the penalty included, in nats.
     loss_curve_ : list of float
-        ``n_iter_ + 1`` entries: cost at the start and after each iteration, in nats; with batches the mean
-        over each epoch's batches.
+        ``n_iter_ + 1`` entries: cost at the start and after each iteration, in nats;
+        with batches the mean over each epoch's batches. It rises where the evidence
+        goes on to another alpha.
     validation_loss_curve_ : list of float
-        ``n_iter_ + 1`` entries: cross-entropy of the held-out samples likewise, in nats; only with
-        `early_stopping`.
+        ``n_iter_ + 1`` entries: cross-entropy of the held-out samples likewise, in
+        nats; only with `early_stopping`.
 
     See Also
     --------
@@ -176,7 +226,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     References
     ----------
     Source of the equations: the article "Matrix operations in a two-layer neural
-    network and what they mean", see `sk_twolayer.network`.
+    network and what they mean", see `sk_twolayer.network`. Of the evidence: MacKay,
+    Neural Computation 4, 1992; Bishop, Pattern Recognition and Machine Learning, 2006,
+    section 5.7.
 
     Examples
     --------
@@ -191,7 +243,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_hidden": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"lbfgs", "gd", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto", "ard"})],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
         "learning_rate": [
             Interval(Real, 0, None, closed="neither"),
@@ -211,6 +263,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             Options(Real, {np.inf}),
         ],
         "n_init": [Interval(Integral, 1, None, closed="left")],
+        "committee": ["boolean"],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
         "n_jobs": [None, Integral],
@@ -227,7 +280,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         n_hidden: int = 16,
         *,
         solver: str = "lbfgs",
-        alpha: float = 1.0,
+        alpha: float | str = "auto",
         class_weight: Any = None,
         learning_rate: float | str = "auto",
         momentum: float = 0.0,
@@ -238,6 +291,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         validation_fraction: float = 0.1,
         n_iter_no_change: float = 10,
         n_init: int = 1,
+        committee: bool = False,
         warm_start: bool = False,
         random_state: Any = None,
         n_jobs: int | None = -1,
@@ -256,6 +310,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.n_init = n_init
+        self.committee = committee
         self.warm_start = warm_start
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -304,6 +359,12 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             weights; a model fitted before is then left as it was.
         """
         with self._unchanged_on_error():
+            settings = self._settings()
+            if self.alpha == "ard" and not settings.by_evidence:
+                raise ValueError(
+                    f"alpha='ard' needs solver='lbfgs' and early_stopping=False; got "
+                    f"solver={self.solver!r}, early_stopping={self.early_stopping}."
+                )
             samples_X, samples_y = self._validate(X, y, reset=True)
             labels = encode_labels(samples_y)
             samples = self._weigh(samples_X, labels, sample_weight)
@@ -318,19 +379,18 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 else {"sample_weight": sample_weight},
             }
             callbacks = Callbacks(self, data, self.max_iter, self.n_init)
-            trained = train(
+            runs = train(
                 samples,
-                self._settings(),
+                settings,
                 check_random_state(self.random_state),
                 initial,
+                getattr(self, "alpha_", None) if self.warm_start else None,
                 callbacks,
                 lambda *network: self._network_attributes(labels, *network),
             )
-            for stale in ("validation_loss_curve_", "_optimizer", "_rng"):
-                self.__dict__.pop(stale, None)
-            self._store(labels, trained, trained.history)
-            if self.early_stopping:
-                self.validation_loss_curve_ = trained.validation_history
+            self._store(labels, runs[0], runs[0].history)
+            if self.committee:
+                self.estimators_ = [self._member(labels, run) for run in runs]
             callbacks.end()
         return self
 
@@ -346,7 +406,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         """Go on training with one pass over these samples; not with "lbfgs".
 
         The first call's samples set the scale on which "adam" steps. The penalty
-        counts these samples as n.
+        counts these samples as n. Of a committee only the best goes on.
 
         Parameters
         ----------
@@ -403,9 +463,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 getattr(self, "_optimizer", None),
             )
             history = [*getattr(self, "loss_curve_", []), *trained.history]
+            rng = self._rng
             self._store(labels, trained, history)
             self.n_iter_ = len(history)
-            self._optimizer = trained.optimizer
+            self._optimizer, self._rng = trained.optimizer, rng
         return self
 
     def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
@@ -471,10 +532,25 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         return Parameters(self.W1_, self.b1_, self.W2_, self.b2_)
 
     def _network_attributes(
-        self, labels: Labels, parameters: Parameters, standardisation: Standardisation
+        self,
+        labels: Labels,
+        parameters: Parameters,
+        standardisation: Standardisation,
+        evidence: Evidence | None = None,
     ) -> dict[str, Any]:
-        """What `predict` needs, as attributes."""
+        """What `predict` needs, as attributes, and what the evidence is so far."""
+        found: dict[str, Any] = {"alpha_": self._settings().fixed_alpha}
+        if evidence is not None:
+            found = {
+                "alpha_": evidence.alpha,
+                "log_evidence_": evidence.log_evidence,
+                "n_effective_parameters_": evidence.n_effective,
+            }
+            if self.alpha == "ard":
+                found["feature_relevance_"] = 1 / np.sqrt(evidence.alpha[:-1])
         return {
+            **found,
+            "_posterior": None,
             **{f"{name}_": value for name, value in parameters._asdict().items()},
             "classes_": labels.classes,
             "n_outputs_": labels.n_outputs,
@@ -483,13 +559,36 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         }
 
     def _store(self, labels: Labels, trained: Trained, history: list[float]) -> None:
+        for stale in OPTIONAL:
+            self.__dict__.pop(stale, None)
+        found = trained.evidence
         attributes = self._network_attributes(
-            labels, trained.parameters, trained.standardisation
+            labels,
+            trained.parameters,
+            trained.standardisation,
+            None if found is None else found.best,
         )
         self.__dict__.update(attributes)
+        if found is not None:
+            self._posterior = found.predictive
+            self.evidence_method_ = found.method
+            self.log_evidence_curve_ = [value for _, value in found.rounds]
+            self.alpha_curve_ = np.array([alpha for alpha, _ in found.rounds])
+        if trained.validation_history:
+            self.validation_loss_curve_ = trained.validation_history
         self.n_iter_ = len(history) - 1
         self.loss_curve_ = history
         self.loss_ = trained.cost
+
+    def _member(self, labels: Labels, trained: Trained) -> TwoLayerSigmoidClassifier:
+        """One network of a committee."""
+        member: TwoLayerSigmoidClassifier = clone(self)
+        member.set_params(n_init=1, committee=False)
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(self, name):
+                setattr(member, name, getattr(self, name))
+        member._store(labels, trained, trained.history)
+        return member
 
     def __getstate__(self) -> dict[str, Any]:
         saved_by = {"_state_format": STATE_FORMAT, "_sk_twolayer_version": __version__}
@@ -500,7 +599,12 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         state = dict(state)
         found = state.pop("_state_format", None)
         version = state.pop("_sk_twolayer_version", "unknown")
-        if found != STATE_FORMAT:
+        if found == 1:
+            # Before alpha could be chosen by the evidence.
+            state.setdefault("committee", False)
+            if "W1_" in state:
+                state |= {"alpha_": state["alpha"], "_posterior": None}
+        elif found != STATE_FORMAT:
             raise ValueError(
                 f"This model was saved by sk_twolayer {version} (state format {found}); "
                 f"this is sk_twolayer {__version__} (state format {STATE_FORMAT}), "
@@ -522,28 +626,80 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             self.__dict__.update(before | state)
             raise
 
-    def decision_function(self, X: ArrayLike) -> Array:
+    @overload
+    def decision_function(self, X: ArrayLike) -> Array: ...
+
+    @overload
+    def decision_function(
+        self, X: ArrayLike, return_std: Literal[True]
+    ) -> tuple[Array, Array]: ...
+
+    def decision_function(
+        self, X: ArrayLike, return_std: bool = False
+    ) -> Array | tuple[Array, Array]:
         """Z2 of each sample: of two classes the log-odds of the second.
+
+        After a fit by the evidence Z2 is moderated, see `predict_proba`; with
+        `return_std` it is not.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n, m), float
             Samples in rows.
+        return_std : bool, default=False
+            Whether to give Z2 at the most probable weights and its standard deviation.
 
         Returns
         -------
-        ndarray of shape (n,) or (n, K), float64 or float32
-            Z2, in nats. Source: the article's Z2 = W2 A1 + b2.
+        decision : ndarray of shape (n,) or (n, K), float64 or float32
+            Z2, in nats. Source: the article's Z2 = W2 A1 + b2. Of a committee the
+            log-odds, for softmax the logarithms, of its probabilities.
+        std : ndarray of shape (n,) or (n, K), float64 or float32
+            Standard deviation of Z2, in nats; for softmax of Z2 less its mean over the
+            outputs. Of a committee, of all its members' Z2. Only with `return_std`.
+            Source: Bishop (2006), equation 5.188.
 
         Raises
         ------
         NotFittedError
             If `fit` was not called.
         ValueError
-            If X does not fit the data seen in `fit`.
+            If X does not fit the data seen in `fit`, or `return_std` is asked of a fit
+            with a number for `alpha`.
         """
-        Z2 = self._Z2(X)
-        return Z2[:, 0] if self.n_outputs_ == 1 else Z2
+        check_is_fitted(self)
+        if return_std:
+            return self._Z2_and_std(X)
+        if not hasattr(self, "estimators_"):
+            Z2 = self._forward(X, _copy, self.n_outputs_)
+            return Z2[:, 0] if self.n_outputs_ == 1 else Z2
+        if self.out_activation_ == "softmax":
+            return self.predict_log_proba(X)
+        A2 = self.predict_proba(X)
+        if self.n_outputs_ == 1:
+            log_proba = self.predict_log_proba(X)
+            return np.asarray(log_proba[:, 1] - log_proba[:, 0])
+        eps = np.finfo(A2.dtype).eps
+        return np.asarray(logit(np.clip(A2, np.finfo(A2.dtype).tiny, 1 - eps)))
+
+    def _Z2_and_std(self, X: ArrayLike) -> tuple[Array, Array]:
+        """Z2 at the most probable weights and its standard deviation."""
+        if self._posterior is None:
+            raise ValueError(
+                "return_std=True needs a fit with alpha='auto' or alpha='ard' by "
+                f"solver='lbfgs'; this one had alpha={self.alpha!r}."
+            )
+        if hasattr(self, "estimators_"):
+            pairs = [model._Z2_and_std(X) for model in self.estimators_]
+            means, deviations = (
+                np.stack(of_all) for of_all in zip(*pairs, strict=True)
+            )
+            variance = np.mean(np.square(deviations), axis=0) + np.var(means, axis=0)
+            return means.mean(axis=0), np.sqrt(variance)
+        K = self.n_outputs_
+        both = self._forward(X, _copy, 2 * K, Predictive.with_deviations)
+        Z2, std = both[:, :K], both[:, K:]
+        return (Z2[:, 0], std[:, 0]) if K == 1 else (Z2, std)
 
     def predict(self, X: ArrayLike) -> Array:
         """Label of the most probable class, or every label more probable than not.
@@ -565,7 +721,12 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        Z2 = self._Z2(X)
+        check_is_fitted(self)
+        if hasattr(self, "estimators_"):
+            Z2 = np.reshape(self.decision_function(X), (-1, self.n_outputs_))
+        else:
+            # Moderation does not move the boundary between classes.
+            Z2 = self._forward(X, _copy, self.n_outputs_, None)
         return self._output().decide(Z2, self.classes_)
 
     def predict_proba(self, X: ArrayLike) -> Array:
@@ -580,7 +741,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         -------
         ndarray of shape (n, n_classes) or (n, L), float64 or float32
             Probabilities, in the order of ``classes_``. Source: A2 = sigma(Z2), or
-            softmax.
+            softmax. After a fit by the evidence they are moderated, that is nearer to
+            each other where the weights' uncertainty is larger: sigma(Z2 / sqrt(1 +
+            pi s^2 / 8)) with s the standard deviation of Z2, or softmax of it with s^2
+            the mean variance of Z2_i - Z2_j (MacKay, 1992). Of a committee the mean of
+            its members'.
 
         Raises
         ------
@@ -589,9 +754,12 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        return self._forward(
-            X, lambda output: (output.probabilities, output.columns(self.n_outputs_))
-        )
+        check_is_fitted(self)
+        if hasattr(self, "estimators_"):
+            of_all = [model.predict_proba(X) for model in self.estimators_]
+            return np.asarray(np.mean(of_all, axis=0))
+        output = self._output()
+        return self._forward(X, output.probabilities, output.columns(self.n_outputs_))
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Log-probability of each class or label, finite for any finite Z2.
@@ -613,10 +781,13 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        return self._forward(
-            X,
-            lambda output: (output.log_probabilities, output.columns(self.n_outputs_)),
-        )
+        check_is_fitted(self)
+        if hasattr(self, "estimators_"):
+            of_all = [model.predict_log_proba(X) for model in self.estimators_]
+            return np.asarray(logsumexp(of_all, axis=0) - np.log(len(of_all)))
+        output = self._output()
+        columns = output.columns(self.n_outputs_)
+        return self._forward(X, output.log_probabilities, columns)
 
     def input_gradient(self, X: ArrayLike) -> Array:
         """Gradient of the probabilities by the features, in closed form.
@@ -632,9 +803,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Returns
         -------
         ndarray of shape (n, m) or (n, K, m), float64
-            Gradient dA2/dX, in probability per unit of the feature; of two classes that of the
-            second, else one for each class or label. Source: the chain rule,
-            A2 (1 - A2) W2 diag(A1 (1 - A1)) W1.
+            Gradient dA2/dX, in probability per unit of the feature; of two classes
+            that of the second, else one for each class or label. Source: the chain
+            rule, A2 (1 - A2) W2 diag(A1 (1 - A1)) W1, at the most probable weights and
+            without moderation. Of a committee the mean of its members'.
 
         Raises
         ------
@@ -647,12 +819,13 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         samples: Any = validate_data(
             self, X, accept_sparse="csr", dtype=DTYPES, reset=False
         )
-        gradients = input_gradients(samples, self._parameters(), self.out_activation_)
+        members = getattr(self, "estimators_", [self])
+        of_all = [
+            input_gradients(samples, model._parameters(), self.out_activation_)
+            for model in members
+        ]
+        gradients = np.asarray(np.mean(of_all, axis=0))
         return gradients[:, 0] if self.n_outputs_ == 1 else gradients
-
-    def _Z2(self, X: ArrayLike) -> Array:
-        """Z2 in rows, (n, K)."""
-        return self._forward(X, lambda output: (_copy, self.n_outputs_))
 
     def _output(self) -> Output:
         return choose_output(self.out_activation_, self.n_outputs_)
@@ -660,10 +833,14 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     def _forward(
         self,
         X: ArrayLike,
-        choose: Callable[[Output], tuple[Callable[[Array, Array], None], int]],
+        function: Callable[[Array, Array], None],
+        n_columns: int,
+        uncertain: Callable[..., Array] | None = Predictive.moderate,
     ) -> Array:
-        """A function of Z2, and its columns, for each row of X."""
-        check_is_fitted(self)
+        """A function of Z2, and its columns, for each row of X.
+
+        After a fit by the evidence `uncertain` makes of Z2 what the function takes.
+        """
         samples: Any = validate_data(
             self,
             X,
@@ -672,7 +849,12 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             ensure_all_finite=False,
             reset=False,
         )
-        function, n_columns = choose(self._output())
+        change = None
+        if self._posterior is not None and uncertain is not None:
+            predictive = Predictive(
+                self._posterior, self._standardisation, self.W2_, self._output()
+            )
+            change = partial(uncertain, predictive)
         workers = Workers.for_samples(samples, len(self.W1_), self.n_jobs)
         with workers.started():
             return forward_blocks(
@@ -685,6 +867,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 lambda block: assert_all_finite(
                     block, estimator_name=type(self).__name__, input_name="X"
                 ),
+                change,
             )
 
     @property

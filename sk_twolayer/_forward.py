@@ -64,6 +64,7 @@ def forward_blocks(
     n_columns: int,
     workers: Workers,
     check_finite: Callable[[Any], None],
+    change: Callable[[Any, Array, Array], Array] | None = None,
 ) -> Array:
     """Apply a function to Z2, block by block.
 
@@ -85,6 +86,8 @@ def forward_blocks(
         Takes a block whose sum is not finite; raises where an entry is not. Checked
         here, in cache and in threads, since a pass of its own over X takes a tenth
         of the time.
+    change : callable, default=None
+        Takes a block's samples, T and Z2, and gives what `function` takes for Z2.
 
     Returns
     -------
@@ -127,6 +130,8 @@ def forward_blocks(
                 else:
                     np.subtract(block, center, out=inputs[:, :-1])
             activate(inputs, into, half, offset, T, Z2)
+            if change is not None:
+                Z2 = change(block, T, Z2)
             function(Z2, result[start : start + rows])
 
     # A sum or a Z1 beyond the largest number is infinite: the neuron is saturated.

@@ -135,12 +135,13 @@ class CrossEntropyObjective:
                 X.shape[0], m, n_hidden, self.dtype.itemsize, self.workers.n_threads
             ),
         )
-        self.total = self._samples.total
+        self.n, self.total = self._samples.n, self._samples.total
         self._sparse = self._samples.is_sparse
-        self._penalty = np.zeros(self.size)
-        first, second = self.split(self._penalty)
-        first[:-1] = alpha / self.total * self.scale[:, None] ** 2
-        second[:-1] = alpha / self.total
+        precision = np.zeros(self.size)
+        first, second = self.split(precision)
+        first[:-1] = alpha * self.scale[:, None] ** 2
+        second[:-1] = alpha
+        self.set_precision(precision)
         self._n_products = (m + 1) * n_hidden
         # With one output diag(dZ2) X is enough; else all of dZ1 is needed.
         self._needs_dZ1 = self._sparse or n_outputs > 1
@@ -161,6 +162,16 @@ class CrossEntropyObjective:
         m = 0 if self._sparse else self.m
         n_product = self.k if self._needs_dZ1 else m + 1
         return _Buffers(rows, m, self.k, self.n_outputs, n_product, self.dtype)
+
+    def set_precision(self, precision: Array) -> None:
+        """Penalise each variable by itself, in place of `alpha`.
+
+        Parameters
+        ----------
+        precision : ndarray of shape (size,), float64
+            Added to the sum of the cross-entropies is precision / 2 theta^2.
+        """
+        self._penalty = precision / self.total
 
     def split(self, theta: Array) -> tuple[Array, Array]:
         """View a flat vector as its two matrices.
@@ -326,6 +337,36 @@ class CrossEntropyObjective:
         cost = self._add_block(block, layers, self._batch_buffers, *self.split(sums))
         return self._finish(theta, cost, sums, share * self.total)
 
+    def visit(
+        self,
+        theta: Array,
+        start: Callable[[], Sums],
+        add: Callable[[Block, Array, Array, Sums], None],
+    ) -> list[Sums]:
+        """Sums over blocks of what the forward pass gives, a worker's each.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (size,), float64
+            Flat parameters.
+        start : callable
+            Gives a worker's sums to begin with.
+        add : callable
+            Takes a block, its T (b, k) and Z2 (b, K), and adds to the sums.
+
+        Returns
+        -------
+        list
+            The workers' sums, in a fixed order.
+        """
+        layers = self._layers(theta)
+
+        def visit_block(block: Block, buffers: _Buffers, sums: Sums) -> float:
+            add(block, *self._forward(block, layers, buffers), sums)
+            return 0.0
+
+        return [sums for _, sums in self._over_blocks(start, visit_block)]
+
     def _over_blocks(
         self,
         start: Callable[[], Sums],
@@ -361,15 +402,22 @@ class CrossEntropyObjective:
             layer.back[...] = half.T
         return layer
 
+    def _forward(
+        self, block: Block, layers: _Layers, buffers: _Buffers
+    ) -> tuple[Array, Array]:
+        """T (b, k) and Z2 (b, K) of a block."""
+        length = block.X.shape[0]
+        T, Z2 = buffers.T[:length], buffers.Z2[:length]
+        activate(block.X, layers.into, layers.half, layers.offset, T, Z2)
+        return T, Z2
+
     def _activate(
         self, block: Block, layers: _Layers, buffers: _Buffers
     ) -> tuple[float, Array, Array]:
         """Forward: the sum of a block's costs, T (b, k), and its weighted dZ2 (b, K)."""
-        X, targets, weight = block
-        length = X.shape[0]
-        T, Z2 = buffers.T[:length], buffers.Z2[:length]
-        activate(X, layers.into, layers.half, layers.offset, T, Z2)
-        costs = self.output.costs(Z2, targets, buffers.work[:, :length])
+        _, targets, weight = block
+        T, Z2 = self._forward(block, layers, buffers)
+        costs = self.output.costs(Z2, targets, buffers.work[:, : len(T)])
         if weight is not None:
             costs *= weight
             Z2 *= weight[:, None]

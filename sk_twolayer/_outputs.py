@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, log_softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 
 Array = NDArray[Any]
 
@@ -36,6 +36,18 @@ class Output(Protocol):
 
     def decide(self, Z2: Array, classes: Array) -> Array:
         """Labels from Z2 (n, K)."""
+
+    def curvature_root(self, Z2: Array) -> Array:
+        """C (b, K, K) with C'C the cost's second derivative by Z2 (b, K)."""
+
+    def contrasts(self, Z2: Array) -> Array:
+        """Combinations of Z2 (b, K, K) whose variances `shrinkage` takes."""
+
+    def shrinkage(self, variances: Array) -> Array:
+        """Factor of Z2, (b, K) or (b, 1), that moderates it for its variances (b, K)."""
+
+    def determined(self, n_outputs: int) -> Array:
+        """Matrix (K, K) that takes from Z2 what the data can't determine."""
 
 
 class Sigmoid:
@@ -79,6 +91,23 @@ class Sigmoid:
     def decide(self, Z2: Array, classes: Array) -> Array:
         """Indicator matrix of the labels more probable than not."""
         return (Z2 > 0).astype(int)
+
+    def curvature_root(self, Z2: Array) -> Array:
+        """Root of A2 (1 - A2), each output's own."""
+        roots = np.sqrt(expit(Z2) * expit(-Z2))
+        return np.asarray(roots[:, :, None] * np.eye(Z2.shape[1]))
+
+    def contrasts(self, Z2: Array) -> Array:
+        """Each output."""
+        return np.broadcast_to(np.eye(Z2.shape[1]), (*Z2.shape, Z2.shape[1]))
+
+    def shrinkage(self, variances: Array) -> Array:
+        """1 / sqrt(1 + pi s^2 / 8): MacKay (1992), Neural Computation 4, p. 728."""
+        return np.asarray(1 / np.sqrt(1 + np.pi / 8 * variances))
+
+    def determined(self, n_outputs: int) -> Array:
+        """All of it."""
+        return np.eye(n_outputs)
 
 
 class BinarySigmoid(Sigmoid):
@@ -149,6 +178,32 @@ class Softmax:
     def decide(self, Z2: Array, classes: Array) -> Array:
         """The class of the largest Z2."""
         return np.asarray(classes[Z2.argmax(axis=1)])
+
+    def curvature_root(self, Z2: Array) -> Array:
+        """Of diag(A2) - A2 A2'."""
+        A2 = softmax(Z2, axis=1)
+        centred = np.eye(Z2.shape[1]) - A2[:, None, :]
+        return np.asarray(np.sqrt(A2)[:, :, None] * centred)
+
+    def contrasts(self, Z2: Array) -> Array:
+        """Rows whose variances add up to the mean variance of Z2_i - Z2_j.
+
+        The mean is over pairs of outputs, each with the weight A2_i A2_j; all of them
+        leave out the common shift of the outputs, which softmax does not see.
+        """
+        roots = self.curvature_root(Z2)
+        of_pairs = (roots**2).sum(axis=(1, 2)) / 2
+        of_pairs = np.maximum(of_pairs, np.finfo(float).tiny)
+        return np.asarray(roots / np.sqrt(of_pairs)[:, None, None])
+
+    def shrinkage(self, variances: Array) -> Array:
+        """The sigmoid's for the difference of two outputs; it leaves their order."""
+        of_pairs = variances.sum(axis=1, keepdims=True)
+        return np.asarray(1 / np.sqrt(1 + np.pi / 8 * of_pairs))
+
+    def determined(self, n_outputs: int) -> Array:
+        """Z2 less its mean over the outputs."""
+        return np.eye(n_outputs) - 1 / n_outputs
 
 
 def choose_output(activation: str, n_outputs: int) -> Output:

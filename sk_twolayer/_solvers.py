@@ -22,16 +22,20 @@ MEMORY = 20
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
-class Objective(Protocol):
-    """What a solver needs of an objective."""
+class Smooth(Protocol):
+    """What L-BFGS needs of an objective."""
 
     resolution: float
 
-    def value(self, theta: Array) -> float:
-        """Cost at `theta`."""
-
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Cost and gradient at `theta`."""
+
+
+class Objective(Smooth, Protocol):
+    """What a solver needs of an objective."""
+
+    def value(self, theta: Array) -> float:
+        """Cost at `theta`."""
 
     def batches(self, batch_size: int, rng: Any) -> Iterator[Any]:
         """Every sample once, in random order."""
@@ -145,13 +149,13 @@ class Adam:
 
 
 def lbfgs(
-    objective: Objective, start: Array, *, max_iter: int, tol: float, report: Report
+    objective: Smooth, start: Array, *, max_iter: int, tol: float, report: Report
 ) -> Solution:
     """Minimise by L-BFGS (scipy.optimize).
 
     Parameters
     ----------
-    objective : Objective
+    objective : Smooth
         Gives cost and gradient.
     start : ndarray of shape (size,), float64
         Where to begin.

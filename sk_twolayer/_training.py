@@ -14,6 +14,13 @@ from sklearn.model_selection import train_test_split
 
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._callbacks import Callbacks
+from sk_twolayer._evidence import (
+    INITIAL,
+    Evidence,
+    EvidenceSolution,
+    Prior,
+    maximise_evidence,
+)
 from sk_twolayer._labels import Labels
 from sk_twolayer._monitor import Monitor
 from sk_twolayer._objective import CrossEntropyObjective
@@ -34,6 +41,8 @@ from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
 
+# Where alpha="auto" can't ask the evidence.
+FIXED_ALPHA = 1.0
 LEARNING_RATES = {"gd": 0.5, "adam": 0.001}
 ADAM_BATCH = 200
 # Multiply-adds of an evaluation below which starts run faster one after another.
@@ -45,7 +54,7 @@ class Settings(NamedTuple):
 
     n_hidden: int
     solver: str
-    alpha: float
+    alpha: float | str
     learning_rate: float | str
     momentum: float
     batch_size: int | str
@@ -57,6 +66,19 @@ class Settings(NamedTuple):
     n_init: int
     n_jobs: int | None
     verbose: bool | int
+
+    @property
+    def by_evidence(self) -> bool:
+        """Whether the evidence chooses alpha."""
+        searches = self.solver == "lbfgs" and not self.early_stopping
+        return isinstance(self.alpha, str) and searches
+
+    @property
+    def fixed_alpha(self) -> float:
+        """Alpha as a number; 0 for the evidence, which sets precisions of its own."""
+        if isinstance(self.alpha, str):
+            return 0.0 if self.by_evidence else FIXED_ALPHA
+        return self.alpha
 
 
 class Samples(NamedTuple):
@@ -83,6 +105,9 @@ class Samples(NamedTuple):
         return Samples(self.X[rows], labels, weight)
 
 
+Attributes = Callable[[Parameters, Standardisation, Evidence | None], dict[str, Any]]
+
+
 class Trained(NamedTuple):
     """What training gives.
 
@@ -100,6 +125,8 @@ class Trained(NamedTuple):
         Validation cost likewise; empty without early stopping.
     optimizer : Optimizer or None
         State of the steps, for `train_more`.
+    evidence : EvidenceSolution or None
+        What the evidence found, where it chose alpha.
     """
 
     parameters: Parameters
@@ -108,6 +135,7 @@ class Trained(NamedTuple):
     history: list[float]
     validation_history: list[float]
     optimizer: Optimizer | None
+    evidence: EvidenceSolution | None = None
 
     def is_finite(self) -> bool:
         """Whether parameters and cost are."""
@@ -119,10 +147,11 @@ def train(
     settings: Settings,
     rng: np.random.RandomState,
     initial: Parameters | None,
+    initial_alpha: Array | None,
     callbacks: Callbacks,
-    attributes: Callable[[Parameters, Standardisation], dict[str, Any]],
-) -> Trained:
-    """Train from one or several starts and keep the best.
+    attributes: Attributes,
+) -> list[Trained]:
+    """Train from one or several starts.
 
     Parameters
     ----------
@@ -134,15 +163,18 @@ def train(
         Draws the split, the starting weights and the batches.
     initial : Parameters or None
         Weights of the first start; None draws them.
+    initial_alpha : ndarray of shape (n_groups,), float64, or None
+        Precisions with which the evidence begins; None is 1.
     callbacks : Callbacks
         The estimator's callbacks.
     attributes : callable
-        Gives fitted attributes of parameters, for callbacks.
+        Gives fitted attributes of parameters and evidence, for callbacks.
 
     Returns
     -------
-    Trained
-        The run with the least validation cost, or else training cost.
+    list of Trained
+        Those with finite weights, the best first: by the highest evidence, or the
+        least validation cost, or else the least training cost.
 
     Raises
     ------
@@ -156,7 +188,7 @@ def train(
     if settings.early_stopping:
         samples, validation = _split(samples, settings.validation_fraction, rng)
     m = samples.X.shape[1]
-    scales = standardise(samples.X, settings.alpha, samples.weight)
+    scales = standardise(samples.X, settings.fixed_alpha, samples.weight)
     n_outputs = samples.labels.n_outputs
     starts = []
     for i in range(settings.n_init):
@@ -173,6 +205,7 @@ def train(
             settings,
             scales,
             *starts[index],
+            initial_alpha,
             workers,
             callbacks,
             attributes,
@@ -197,9 +230,9 @@ def train(
             "or cost. Scale the features (StandardScaler), or lower "
             f"learning_rate={settings.learning_rate!r} if solver is 'gd' or 'adam'."
         )
-    best: _Run = min(finite, key=lambda r: r.judged)
-    _warn(best, settings, any(r.interrupted for r in runs))
-    return best.trained
+    finite.sort(key=lambda r: r.judged)
+    _warn(finite[0], settings, any(r.interrupted for r in runs))
+    return [r.trained for r in finite]
 
 
 def train_more(
@@ -233,7 +266,8 @@ def train_more(
         The new weights; the history has one entry, the pass's mean cost.
     """
     n, m = samples.X.shape
-    scales = standardisation or standardise(samples.X, settings.alpha, samples.weight)
+    alpha = settings.fixed_alpha
+    scales = standardisation or standardise(samples.X, alpha, samples.weight)
     if parameters is None:
         parameters = initial_parameters(
             rng, m, settings.n_hidden, samples.labels.n_outputs, scales
@@ -244,7 +278,7 @@ def train_more(
         stepper.take_state(optimizer)
     workers = Workers.for_samples(samples.X, settings.n_hidden, settings.n_jobs)
     with workers.started(), np.errstate(over="ignore", invalid="ignore"):
-        objective = _objective(samples, settings, scales, settings.alpha, workers)
+        objective = _objective(samples, settings, scales, alpha, workers)
         theta = objective.from_parameters(parameters)
         batch_size = _batch_size(settings, n) or n
         cost, _ = epoch(objective, theta, stepper, batch_size=batch_size, rng=rng)
@@ -257,6 +291,26 @@ def train_more(
             "features (StandardScaler)."
         )
     return trained
+
+
+class _Rounds:
+    """Follows the rounds of the evidence, and prints them."""
+
+    def __init__(self, title: str | None) -> None:
+        self._title, self._count = title, 0
+        self.last: Evidence | None = None
+
+    def __call__(self, found: Evidence) -> None:
+        self.last = found
+        self._count += 1
+        if self._title is not None:
+            low, high = found.alpha[:-1].min(), found.alpha[:-1].max()
+            of_W1 = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+            print(
+                f"{self._title} round {self._count:9d}  log evidence "
+                f"{found.log_evidence:12.4f}  alpha of W1 {of_W1}, of W2 "
+                f"{found.alpha[-1]:.3g}  well-determined {found.gamma.sum():.1f}"
+            )
 
 
 class _Run(NamedTuple):
@@ -275,18 +329,21 @@ def _run(
     scales: Standardisation,
     start: Parameters,
     rng: np.random.RandomState,
+    initial_alpha: Array | None,
     workers: Workers,
     callbacks: Callbacks,
-    attributes: Callable[[Parameters, Standardisation], dict[str, Any]],
+    attributes: Attributes,
     index: int,
 ) -> _Run:
     """Run the solver from one start."""
-    objective = _objective(samples, settings, scales, settings.alpha, workers)
+    objective = _objective(samples, settings, scales, settings.fixed_alpha, workers)
     validate = None
     if validation is not None:
         validate = _objective(validation, settings, scales, 0.0, workers).value
+    rounds = _Rounds(_title(settings, index))
     hooks = callbacks.start(
-        index, lambda theta: attributes(objective.to_parameters(theta), scales)
+        index,
+        lambda theta: attributes(objective.to_parameters(theta), scales, rounds.last),
     )
     batch_size = _batch_size(settings, samples.X.shape[0])
     monitor = Monitor(
@@ -298,6 +355,13 @@ def _run(
     )
     optimizer = None if settings.solver == "lbfgs" else _optimizer(settings)
     theta = objective.from_parameters(start)
+    if settings.by_evidence:
+        run = _run_by_evidence(
+            objective, theta, scales, settings, initial_alpha, monitor, rounds
+        )
+        if hooks is not None:
+            hooks.end()
+        return run
     interrupted = False
     # A diverging run overflows on its way to the error that `train` raises.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -324,6 +388,41 @@ def _run(
     )
     judged = min(validation_history, default=cost)
     return _Run(trained, judged, solution.converged, interrupted)
+
+
+def _run_by_evidence(
+    objective: CrossEntropyObjective,
+    theta: Array,
+    scales: Standardisation,
+    settings: Settings,
+    initial_alpha: Array | None,
+    monitor: Monitor,
+    rounds: _Rounds,
+) -> _Run:
+    """Choose alpha by the evidence, from one start."""
+    prior = Prior(objective, str(settings.alpha))
+    if initial_alpha is None or np.shape(initial_alpha) != (prior.n_groups,):
+        initial_alpha = np.full(prior.n_groups, INITIAL)
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = maximise_evidence(
+                objective,
+                prior,
+                theta,
+                initial_alpha,
+                max_iter=settings.max_iter,
+                tol=settings.tol,
+                report=monitor,
+                progress=rounds,
+            )
+    except FloatingPointError:
+        parameters = objective.to_parameters(theta)
+        diverged = Trained(parameters, scales, np.nan, monitor.history, [], None)
+        return _Run(diverged, np.inf, False, False)
+    best = found.best
+    parameters = objective.to_parameters(best.theta)
+    trained = Trained(parameters, scales, best.cost, found.history, [], None, found)
+    return _Run(trained, -best.log_evidence, found.converged, found.interrupted)
 
 
 def _solve(

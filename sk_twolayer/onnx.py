@@ -1,7 +1,9 @@
 """ONNX: importing this module teaches skl2onnx to convert the classifier.
 
 After ``import sk_twolayer.onnx``, ``skl2onnx.to_onnx`` takes a
-`TwoLayerSigmoidClassifier`, alone or in a pipeline. Needs the extra ``onnx``.
+`TwoLayerSigmoidClassifier`, alone or in a pipeline; of a committee each of
+``estimators_``. Probabilities are moderated as the model's are. Needs the extra
+``onnx``.
 
 Examples
 --------
@@ -22,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from sk_twolayer._estimator import TwoLayerSigmoidClassifier
+from sk_twolayer._posterior import DensePosterior
 
 try:
     from skl2onnx import update_registered_converter
@@ -31,14 +34,17 @@ try:
         OnnxArrayFeatureExtractor,
         OnnxCast,
         OnnxConcat,
+        OnnxDiv,
         OnnxGreater,
         OnnxIdentity,
         OnnxMatMul,
+        OnnxMax,
         OnnxMul,
         OnnxNeg,
         OnnxReshape,
         OnnxSigmoid,
         OnnxSoftmax,
+        OnnxSqrt,
         OnnxSub,
     )
     from skl2onnx.common.data_types import (
@@ -71,9 +77,80 @@ def _shapes(operator: Any) -> None:
     operator.outputs[1].type = tensor([n, len(model.classes_)])
 
 
+def _shrinkage(
+    model: TwoLayerSigmoidClassifier,
+    inputs: Any,
+    A1: Any,
+    Z2: Any,
+    dtype: Any,
+    ops: Any,
+) -> Any:
+    """The factor of Z2 that `Predictive.moderate` has, (n, K) or (n, 1)."""
+    K, k = model.W2_.shape
+    m = model.W1_.shape[1]
+    eye = np.eye(K, dtype=dtype)
+
+    def shaped(A: Any, *shape: int) -> Any:
+        return OnnxReshape(A, np.array([0, *shape], dtype=np.int64), **ops)
+
+    def summed(A: Any, size: int) -> Any:
+        """Over the last axis, of squares."""
+        squares = OnnxMul(A, A, **ops)
+        return OnnxMatMul(squares, np.ones((size, 1), dtype), **ops)
+
+    def beside_one(A: Any, columns: int) -> Any:
+        ones = OnnxMatMul(A, np.zeros((columns, 1), dtype), **ops)
+        ones = OnnxAdd(ones, np.ones(1, dtype), **ops)
+        return OnnxConcat(A, ones, axis=1, **ops)
+
+    slopes = OnnxMul(A1, OnnxSub(np.ones(1, dtype), A1, **ops), **ops)
+    by_Z1 = OnnxMul(shaped(slopes, 1, k), model.W2_[None].astype(dtype), **ops)
+    contrasts: Any = eye[None, :, None, :]
+    if model.out_activation_ == "softmax":
+        A2 = OnnxSoftmax(Z2, axis=1, **ops)
+        centred = OnnxSub(eye[None], shaped(A2, 1, K), **ops)
+        roots = OnnxMul(OnnxSqrt(shaped(A2, K, 1), **ops), centred, **ops)
+        of_pairs = OnnxMul(
+            summed(shaped(roots, K * K), K * K), np.array([0.5], dtype), **ops
+        )
+        of_pairs = OnnxMax(of_pairs, np.array([np.finfo(dtype).tiny], dtype), **ops)
+        rows = OnnxDiv(roots, OnnxSqrt(shaped(of_pairs, 1, 1), **ops), **ops)
+        by_Z1 = OnnxMatMul(rows, by_Z1, **ops)
+        contrasts = shaped(rows, K, 1, K)
+    first = OnnxMul(
+        shaped(beside_one(inputs, m), 1, m + 1, 1), shaped(by_Z1, K, 1, k), **ops
+    )
+    hidden = beside_one(OnnxSub(A1, np.array([0.5], dtype), **ops), k)
+    second = OnnxMul(shaped(hidden, 1, k + 1, 1), contrasts, **ops)
+    size = [(m + 1) * k, (k + 1) * K]
+    both = shaped(first, K, size[0]), shaped(second, K, size[1])
+    rows, p = OnnxConcat(*both, axis=2, **ops), sum(size)
+    posterior: Any = model._posterior
+    if isinstance(posterior, DensePosterior):
+        root = posterior._root.T.astype(dtype)
+        variances = summed(OnnxMatMul(rows, root, **ops), p)
+    else:
+        scaled = OnnxMul(rows, posterior._scale.astype(dtype), **ops)
+        known = posterior._known.T.astype(dtype)
+        known = summed(OnnxMatMul(scaled, known, **ops), known.shape[1])
+        variances = OnnxSub(summed(scaled, p), known, **ops)
+        variances = OnnxMax(variances, np.zeros(1, dtype), **ops)
+    variances = shaped(variances, K)
+    if model.out_activation_ == "softmax":
+        variances = OnnxMatMul(variances, np.ones((K, 1), dtype), **ops)
+    scaled = OnnxMul(variances, np.array([np.pi / 8], dtype), **ops)
+    root = OnnxSqrt(OnnxAdd(scaled, np.ones(1, dtype), **ops), **ops)
+    return OnnxDiv(np.ones(1, dtype), root, **ops)
+
+
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Adds the forward pass as standard operators; samples in rows."""
     model, version = operator.raw_operator, container.target_opset
+    if hasattr(model, "estimators_"):
+        raise ValueError(
+            "A model with committee=True can't be converted as one: convert each of "
+            "its estimators_ and average their probabilities."
+        )
     double = isinstance(operator.inputs[0].type, DoubleTensorType)
     dtype = np.float64 if double else np.float32
     ops = {"op_version": version}
@@ -88,11 +165,14 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         OnnxSub(X, center.astype(dtype), **ops), scale.astype(dtype), **ops
     )
     Z1 = OnnxAdd(OnnxMatMul(inputs, W1.astype(dtype), **ops), b1.astype(dtype), **ops)
+    A1 = OnnxSigmoid(Z1, **ops)
     Z2 = OnnxAdd(
-        OnnxMatMul(OnnxSigmoid(Z1, **ops), model.W2_.T.astype(dtype), **ops),
+        OnnxMatMul(A1, model.W2_.T.astype(dtype), **ops),
         model.b2_[:, 0].astype(dtype),
         **ops,
     )
+    if model._posterior is not None:
+        Z2 = OnnxMul(Z2, _shrinkage(model, inputs, A1, Z2, dtype, ops), **ops)
     label, probability = (output.full_name for output in operator.outputs)
     if model.out_activation_ == "softmax":
         A2 = OnnxSoftmax(Z2, axis=1, **ops)

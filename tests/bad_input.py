@@ -155,6 +155,26 @@ CASES = [
     Case("alpha negative", parameter(alpha=-1), PARAMETER, "'alpha' parameter"),
     Case("alpha NaN", parameter(alpha=np.nan), PARAMETER, "'alpha' parameter"),
     Case("alpha a string", parameter(alpha="1"), PARAMETER, "'alpha' parameter"),
+    Case(
+        "alpha 'ard' without lbfgs",
+        parameter(alpha="ard", solver="adam"),
+        BAD,
+        "alpha='ard' needs solver='lbfgs'.*got solver='adam'",
+    ),
+    Case(
+        "alpha 'ard' with early_stopping",
+        parameter(alpha="ard", early_stopping=True),
+        BAD,
+        "early_stopping=False; got.*early_stopping=True",
+    ),
+    Case(
+        "return_std after a fit with a number for alpha",
+        lambda model: (
+            TwoLayerSigmoidClassifier(2, alpha=1.0).fit(X, y).decision_function(X, True)
+        ),
+        BAD,
+        "return_std=True needs a fit with alpha='auto'.*alpha=1.0",
+    ),
     Case("learning_rate 0", parameter(learning_rate=0), PARAMETER, "'learning_rate'"),
     Case("momentum 1", parameter(momentum=1), PARAMETER, "'momentum' parameter"),
     Case("batch_size 0", parameter(batch_size=0), PARAMETER, "'batch_size' parameter"),
@@ -179,6 +199,12 @@ CASES = [
         "'n_iter_no_change'",
     ),
     Case("n_init 0", parameter(n_init=0), PARAMETER, "'n_init' parameter"),
+    Case(
+        "committee 'yes'",
+        parameter(committee="yes"),
+        PARAMETER,
+        "'committee' parameter",
+    ),
     Case(
         "warm_start 1.5", parameter(warm_start=1.5), PARAMETER, "'warm_start' parameter"
     ),

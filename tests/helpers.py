@@ -7,7 +7,8 @@ from sk_twolayer.network import Parameters
 
 
 def quick(**options):
-    return TwoLayerSigmoidClassifier(**{"n_hidden": 4, "random_state": 0} | options)
+    defaults = {"n_hidden": 4, "alpha": 1.0, "random_state": 0}
+    return TwoLayerSigmoidClassifier(**defaults | options)
 
 
 def pack(parameters):

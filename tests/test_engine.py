@@ -31,7 +31,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 
 def quick(**options):
-    return TwoLayerSigmoidClassifier(**{"n_hidden": 8, "random_state": 0} | options)
+    defaults = {"n_hidden": 8, "alpha": 1.0, "random_state": 0}
+    return TwoLayerSigmoidClassifier(**defaults | options)
 
 
 def blas_threads():

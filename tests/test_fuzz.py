@@ -62,7 +62,14 @@ def random_model(rng):
     return TwoLayerSigmoidClassifier(
         maybe(int(rng.integers(1, 5)), 0, -1, 1.5, "4", None),
         solver=maybe(str(rng.choice(["lbfgs", "gd", "adam"])), "sgd", None),
-        alpha=maybe(float(10.0 ** rng.integers(-10, 5)), -1, np.nan, "x"),
+        alpha=maybe(
+            [float(10.0 ** rng.integers(-10, 5)), "auto", "auto", "ard"][
+                rng.integers(4)
+            ],
+            -1,
+            np.nan,
+            "x",
+        ),
         class_weight=maybe(None, "balanced", {0: 2}, {0: -1}, [1], 3),
         learning_rate=maybe("auto", 1e-3, 1e10, 0, None),
         momentum=maybe(0.0, 0.9, 1.0),
@@ -72,6 +79,7 @@ def random_model(rng):
         early_stopping=maybe(bool(rng.random() < 0.2), "x"),
         validation_fraction=maybe(0.3, 0, 1, 2),
         n_init=maybe(1, 2, 0),
+        committee=maybe(bool(rng.random() < 0.2), "x"),
         random_state=maybe(0, "x"),
         n_jobs=maybe(-1, 1, None, 0, "x"),
     )

@@ -59,7 +59,7 @@ def fitted(kind, **options):
         "multiclass": np.eye(3)[score.argmax(axis=1)].T,
         "multilabel": (score > 0).astype(float).T,
     }[kind]
-    model = TwoLayerSigmoidClassifier(4, random_state=0, **options).fit(X, y)
+    model = TwoLayerSigmoidClassifier(4, alpha=1.0, random_state=0, **options).fit(X, y)
     return model, X, y, Y
 
 
@@ -395,7 +395,7 @@ def test_scikit_learns_displays_and_tools_take_the_model():
 
     X, y = load_breast_cancer(return_X_y=True)
     X = X[:, :2]
-    model = TwoLayerSigmoidClassifier(4, random_state=0).fit(X, y)
+    model = TwoLayerSigmoidClassifier(4, alpha=1.0, random_state=0).fit(X, y)
     DecisionBoundaryDisplay.from_estimator(model, X, response_method="predict_proba")
     CalibrationDisplay.from_estimator(model, X, y)
     result = permutation_importance(model, X, y, n_repeats=2, random_state=0)

@@ -94,7 +94,7 @@ def test_fitted_model_is_the_network(kind, solver):
     X, y, Y, output = data(kind)
     options = {"batch_size": 16} if solver == "adam" else {}
     model = TwoLayerSigmoidClassifier(
-        4, solver=solver, max_iter=40, random_state=0, **options
+        4, alpha=1.0, solver=solver, max_iter=40, random_state=0, **options
     ).fit(X, y)
     K = Y.shape[1]
     assert model.W2_.shape == (K, 4) and model.b2_.shape == (K, 1)
@@ -128,7 +128,9 @@ def test_fitted_model_is_the_network(kind, solver):
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel"])
 def test_mlpclassifier_with_the_same_weights_agrees(kind):
     X, y, _, _ = data(kind)
-    model = TwoLayerSigmoidClassifier(4, max_iter=20, random_state=0).fit(X, y)
+    model = TwoLayerSigmoidClassifier(4, alpha=1.0, max_iter=20, random_state=0).fit(
+        X, y
+    )
     mlp = MLPClassifier((4,), activation="logistic", max_iter=1).fit(X, y)
     mlp.coefs_, mlp.intercepts_ = model.coefs_, model.intercepts_
     assert model.out_activation_ == mlp.out_activation_
@@ -141,10 +143,10 @@ def test_mlpclassifier_with_the_same_weights_agrees(kind):
 
 def test_labels_of_any_type_give_the_same_model():
     X, y = load_iris(return_X_y=True)
-    plain = TwoLayerSigmoidClassifier(4, random_state=0).fit(X, y)
+    plain = TwoLayerSigmoidClassifier(4, alpha=1.0, random_state=0).fit(X, y)
     names = np.array(["setosa", "versicolor", "virginica"])
     for labels in (names[y], names[y].astype(object), y * 2.0 - 7, y == 1):
-        model = TwoLayerSigmoidClassifier(4, random_state=0).fit(X, labels)
+        model = TwoLayerSigmoidClassifier(4, alpha=1.0, random_state=0).fit(X, labels)
         assert set(model.predict(X)) <= set(labels)
         if len(model.classes_) == 3:
             np.testing.assert_array_equal(model.W1_, plain.W1_)
@@ -152,8 +154,10 @@ def test_labels_of_any_type_give_the_same_model():
 
 def test_multilabel_indicator_may_be_sparse():
     X, y = make_multilabel_classification(n_samples=80, random_state=0)
-    dense = TwoLayerSigmoidClassifier(4, random_state=0).fit(X, y)
-    model = TwoLayerSigmoidClassifier(4, random_state=0).fit(X, sparse.csr_array(y))
+    dense = TwoLayerSigmoidClassifier(4, alpha=1.0, random_state=0).fit(X, y)
+    model = TwoLayerSigmoidClassifier(4, alpha=1.0, random_state=0).fit(
+        X, sparse.csr_array(y)
+    )
     np.testing.assert_array_equal(model.W1_, dense.W1_)
     assert model.predict(X).shape == y.shape
     assert model.predict_proba(X).shape == y.shape
@@ -177,7 +181,7 @@ def test_digits_are_learned():
 def test_softmax_of_two_is_the_sigmoid():
     """Two softmax outputs with weights +-W2 / 2 are one sigmoid output."""
     X, y, _, _ = data("binary")
-    model = TwoLayerSigmoidClassifier(4, random_state=0).fit(X, y)
+    model = TwoLayerSigmoidClassifier(4, alpha=1.0, random_state=0).fit(X, y)
     halves = np.vstack([-0.5 * model.W2_, 0.5 * model.W2_])
     biases = np.vstack([-0.5 * model.b2_, 0.5 * model.b2_])
     A2 = network.forward(X.T, model.W1_, model.b1_, halves, biases, "softmax").A2

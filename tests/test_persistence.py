@@ -56,7 +56,8 @@ WAYS = [through_pickle, through_joblib, through_cloudpickle, through_skops]
 @pytest.mark.parametrize("loader", [load_breast_cancer, load_iris])
 def test_a_saved_model_predicts_the_same(way, loader):
     X, y = loader(return_X_y=True)
-    model = make_pipeline(StandardScaler(), quick(max_iter=20)).fit(X, y)
+    options = {"alpha": "auto", "n_init": 2, "committee": True, "max_iter": 40}
+    model = make_pipeline(StandardScaler(), quick(**options)).fit(X, y)
     copy = way(model)
     np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
     assert copy[-1].loss_curve_ == model[-1].loss_curve_
@@ -98,7 +99,13 @@ def test_a_model_of_another_format_says_what_to_do(found):
         quick().__setstate__(state)
 
 
+def few_of_many_features():
+    X, y = load_breast_cancer(return_X_y=True)
+    return np.tile(X[:40] / X.std(axis=0), 4) + np.sin(np.arange(120)), y[:40]
+
+
 onnx_sets = {
+    "few samples": lambda return_X_y: few_of_many_features(),
     "breast cancer": load_breast_cancer,
     "iris": load_iris,
     "wine": load_wine,
@@ -108,9 +115,9 @@ onnx_sets = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("zipmap", [True, False])
-@pytest.mark.parametrize("scaled", [True, False])
+@pytest.mark.parametrize("scaled, alpha", [(True, 1.0), (False, 1.0), (False, "auto")])
 @pytest.mark.parametrize("name", [*onnx_sets, "labels"])
-def test_onnx_gives_the_same_labels_and_probabilities(name, scaled, zipmap):
+def test_onnx_gives_the_same_labels_and_probabilities(name, scaled, alpha, zipmap):
     skl2onnx = pytest.importorskip("skl2onnx")
     runtime = pytest.importorskip("onnxruntime")
     import sk_twolayer.onnx  # noqa: F401
@@ -122,7 +129,7 @@ def test_onnx_gives_the_same_labels_and_probabilities(name, scaled, zipmap):
         if zipmap:
             y = np.array([f"class {i}" for i in range(10)])[y]
     X = X.astype(np.float32)
-    model = quick(n_hidden=8)
+    model = quick(n_hidden=8, alpha=alpha)
     if scaled:
         model = make_pipeline(StandardScaler(), model)
     model.fit(X, y)
@@ -135,4 +142,15 @@ def test_onnx_gives_the_same_labels_and_probabilities(name, scaled, zipmap):
     if isinstance(probabilities, list):
         probabilities = np.array([list(row.values()) for row in probabilities])
     np.testing.assert_array_equal(labels, model.predict(X))
-    np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=1e-5)
+    atol = 1e-5 if alpha == 1.0 else 1e-4
+    np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=atol)
+
+
+def test_onnx_of_a_committee_names_its_members():
+    skl2onnx = pytest.importorskip("skl2onnx")
+    import sk_twolayer.onnx  # noqa: F401
+
+    X, y = load_iris(return_X_y=True)
+    model = quick(n_init=2, committee=True, max_iter=5).fit(X, y)
+    with pytest.raises(ValueError, match="convert each of its estimators_"):
+        skl2onnx.to_onnx(model, X[:1].astype(np.float32))

@@ -38,7 +38,7 @@ def problems(draw, kinds=("binary", "multiclass", "multilabel")):
         "coef_init": [rng.normal(size=(m, k)), rng.normal(size=(k, outputs))],
         "intercept_init": [rng.normal(size=k), rng.normal(size=outputs)],
     }
-    model = TwoLayerSigmoidClassifier(k, max_iter=8, tol=0)
+    model = TwoLayerSigmoidClassifier(k, alpha=1.0, max_iter=8, tol=0)
     return X, y, model, initial, rng
 
 

@@ -13,9 +13,9 @@ def compare(dtype, target):
     X, y = samples(100_000, dtype=dtype)
 
     def ours(max_iter):
-        TwoLayerSigmoidClassifier(64, max_iter=max_iter, tol=0, random_state=0).fit(
-            X, y
-        )
+        TwoLayerSigmoidClassifier(
+            64, alpha=1.0, max_iter=max_iter, tol=0, random_state=0
+        ).fit(X, y)
 
     def theirs(max_iter):
         MLPClassifier(

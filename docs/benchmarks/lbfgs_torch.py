@@ -13,9 +13,9 @@ def main():
     A, t = torch.from_numpy(X), torch.from_numpy(y.astype(np.float32))[:, None]
 
     def ours(max_iter):
-        TwoLayerSigmoidClassifier(64, max_iter=max_iter, tol=0, random_state=0).fit(
-            X, y
-        )
+        TwoLayerSigmoidClassifier(
+            64, alpha=1.0, max_iter=max_iter, tol=0, random_state=0
+        ).fit(X, y)
 
     def theirs():
         """Seconds an iteration, the first evaluation left out."""

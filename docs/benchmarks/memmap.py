@@ -41,7 +41,7 @@ def main():
             )
         X.flush()
         X = np.memmap(path, np.float32, "r", shape=(N, M))
-        model = TwoLayerSigmoidClassifier(64, max_iter=3, random_state=0)
+        model = TwoLayerSigmoidClassifier(64, alpha=1.0, max_iter=3, random_state=0)
         FileBacked.limit()
         try:
             try:
@@ -54,7 +54,7 @@ def main():
             mapped = time.perf_counter() - start
         finally:
             FileBacked.lift()
-        inside = TwoLayerSigmoidClassifier(64, max_iter=3, random_state=0)
+        inside = TwoLayerSigmoidClassifier(64, alpha=1.0, max_iter=3, random_state=0)
         memory = np.array(X)
         start = time.perf_counter()
         inside.fit(memory, y)

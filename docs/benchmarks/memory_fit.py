@@ -23,7 +23,7 @@ X, y = samples({n})
 print(peak_megabytes(lambda: model.fit(X, y))[0])
 """
 )
-OURS = "TwoLayerSigmoidClassifier(64, max_iter=2, random_state=0)"
+OURS = "TwoLayerSigmoidClassifier(64, alpha=1.0, max_iter=2, random_state=0)"
 THEIRS = (
     "MLPClassifier((64,), activation='logistic', solver='lbfgs', max_iter=2, "
     "random_state=0)"

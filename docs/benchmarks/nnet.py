@@ -33,9 +33,9 @@ def main():
     X, y = samples(20_000)
 
     def ours(max_iter):
-        TwoLayerSigmoidClassifier(64, max_iter=max_iter, tol=0, random_state=0).fit(
-            X, y
-        )
+        TwoLayerSigmoidClassifier(
+            64, alpha=1.0, max_iter=max_iter, tol=0, random_state=0
+        ).fit(X, y)
 
     with tempfile.TemporaryDirectory() as folder:
         np.asfortranarray(X).T.tofile(Path(folder) / "X")

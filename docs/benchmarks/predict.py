@@ -16,7 +16,7 @@ sys.path.insert(0, FOLDER)
 from _common import samples
 from sk_twolayer import TwoLayerSigmoidClassifier
 X, y = samples(1_000_000)
-model = TwoLayerSigmoidClassifier(64, max_iter=2, random_state=0)
+model = TwoLayerSigmoidClassifier(64, alpha=1.0, max_iter=2, random_state=0)
 model.fit(X[:2000], y[:2000]).predict_proba(X[:2000])
 peak, result = peak_megabytes(lambda: model.predict_proba(X))
 print(peak - result.nbytes / 1e6)
@@ -26,7 +26,7 @@ print(peak - result.nbytes / 1e6)
 
 def main():
     X, y = samples(1_000_000)
-    ours = TwoLayerSigmoidClassifier(64, max_iter=2, random_state=0)
+    ours = TwoLayerSigmoidClassifier(64, alpha=1.0, max_iter=2, random_state=0)
     theirs = MLPClassifier(
         (64,), activation="logistic", solver="lbfgs", max_iter=2, random_state=0
     )

@@ -21,7 +21,7 @@ warnings.simplefilter("ignore", ConvergenceWarning)
 # %%
 # Both begin with the same weights, given to ``fit``.
 
-start = TwoLayerSigmoidClassifier(8, max_iter=1, random_state=0).fit(X, y)
+start = TwoLayerSigmoidClassifier(8, alpha=0, max_iter=1, random_state=0).fit(X, y)
 initial = {"coef_init": start.coefs_, "intercept_init": start.intercepts_}
 
 parameters = network.Parameters(start.W1_, start.b1_, start.W2_, start.b2_)

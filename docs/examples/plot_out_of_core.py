@@ -31,7 +31,9 @@ for start in range(0, n, len(digits)):
 # ``fit`` reads the map block by block: it takes a few megabytes of memory.
 
 tracemalloc.start()
-model = TwoLayerSigmoidClassifier(16, max_iter=60, tol=2e-3, random_state=0).fit(X, y)
+model = TwoLayerSigmoidClassifier(
+    16, alpha=1.0, max_iter=60, tol=2e-3, random_state=0
+).fit(X, y)
 print(
     f"X {X.nbytes / 1e6:.0f} MB, peak {tracemalloc.get_traced_memory()[1] / 1e6:.0f} MB"
 )

@@ -1,0 +1,480 @@
+"""The Gauss-Newton matrix of the objective: whole, as rows, or as products.
+
+For each sample J (K, p) is the derivative of Z2 by theta and C'C (K, K) the cost's
+second derivative by Z2; then H is the sum of (C J)'(C J). It is what is left of the
+Hessian where the second derivatives of Z2 are dropped, and is never indefinite.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+from sk_twolayer._blocks import Block
+from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._posterior import (
+    DensePosterior,
+    EstimatedPosterior,
+    LowRankPosterior,
+    Posterior,
+    lanczos,
+)
+
+Array = NDArray[Any]
+Roots = Callable[[Array, Array, Array], Array]
+
+# Rows and columns of the largest matrix that is factorised.
+LARGEST = 3000
+# Entries of the rows of H that are held, 200 MB.
+MOST_ROWS = 25_000_000
+# Where H is too large for either: random vectors, Lanczos steps from each, and
+# eigenvectors for predictions with their tolerance.
+PROBES, STEPS, RANK, LOOSE = 8, 20, 128, 1e-2
+# Samples a parameter above which the posterior is narrow.
+MANY = 20
+# Entries of a product of a few samples' columns; and samples at a time.
+PRODUCTS, FEWEST, MOST = 2**21, 16, 256
+
+
+def standardised(X: Any, center: Array, scale: Array) -> Array:
+    """Samples as training saw them, dense, beside a 1.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (b, m), float
+        Samples in rows.
+    center, scale : ndarray of shape (m,), float64
+        The standardisation.
+
+    Returns
+    -------
+    ndarray of shape (b, m + 1), float64
+        (X - center) * scale, and a column of ones.
+    """
+    result = np.ones((X.shape[0], X.shape[1] + 1))
+    features = result[:, :-1]
+    features[...] = X.toarray() if sparse.issparse(X) else X
+    features -= center
+    features *= scale
+    return result
+
+
+def jacobian_rows(X: Array, T: Array, W2: Array, roots: Array) -> Array:
+    """Rows C J of some samples.
+
+    Parameters
+    ----------
+    X : ndarray of shape (b, m + 1), float64
+        From `standardised`.
+    T : ndarray of shape (b, k), float
+        tanh(Z1 / 2).
+    W2 : ndarray of shape (K, k), float64
+        Second layer's weights.
+    roots : ndarray of shape (b, K, K), float64
+        C of each sample.
+
+    Returns
+    -------
+    ndarray of shape (b K, p), float64
+        The rows, in theta's layout. Source: dZ2/dW2 = A1 (here less 1/2), dZ2/db2 = 1,
+        dZ2/dW1 = W2' * sigma'(Z1) X'.
+    """
+    (b, m1), (K, k) = X.shape, W2.shape
+    hidden, slopes = _hidden(T)
+    rows = np.empty((b, K, m1 * k + (k + 1) * K))
+    by_Z1 = roots @ (W2 * slopes[:, None, :])
+    first = rows[:, :, : m1 * k].reshape(b, K, m1, k)
+    np.multiply(X[:, None, :, None], by_Z1[:, :, None, :], out=first)
+    second = rows[:, :, m1 * k :].reshape(b, K, k + 1, K)
+    np.multiply(hidden[:, None, :, None], roots[:, :, None, :], out=second)
+    return rows.reshape(b * K, -1)
+
+
+def _hidden(T: Array) -> tuple[Array, Array]:
+    """A1 - 1/2 beside a 1 (b, k + 1), and sigma'(Z1) (b, k)."""
+    T = T.astype(float)
+    hidden = np.ones((len(T), T.shape[1] + 1))
+    np.multiply(T, 0.5, out=hidden[:, :-1])
+    return hidden, (1 - T * T) / 4
+
+
+class _Pairs:
+    """Products of two columns, each pair once."""
+
+    def __init__(self, n_columns: int) -> None:
+        self.size = n_columns * (n_columns + 1) // 2
+        self._starts = [i * n_columns - i * (i - 1) // 2 for i in range(n_columns + 1)]
+        i, j = np.triu_indices(n_columns)
+        self._flat = i * n_columns + j
+        self.index = np.empty((n_columns, n_columns), np.intp)
+        self.index[i, j] = self.index[j, i] = np.arange(self.size)
+
+    def products(self, A: Array) -> Array:
+        """(b, size) from (b, columns), or the sum over c from (b, c, columns)."""
+        if A.ndim == 3 and A.shape[1] > 1:
+            squares = A.transpose(0, 2, 1) @ A
+            return np.take(squares.reshape(len(A), -1), self._flat, axis=1)
+        A = A.reshape(len(A), -1)
+        result = np.empty((len(A), self.size))
+        for i, (start, end) in enumerate(
+            zip(self._starts, self._starts[1:], strict=False)
+        ):
+            np.multiply(A[:, i:], A[:, i : i + 1], out=result[:, start:end])
+        return result
+
+
+class _DenseRows:
+    """Samples beside a 1, in the products that need no more."""
+
+    def __init__(self, X: Array) -> None:
+        self._X = X
+
+    def times(self, V: Array) -> Array:
+        """X V."""
+        return np.asarray(self._X @ V)
+
+    def transposed(self, B: Array) -> Array:
+        """X' B."""
+        return np.asarray(self._X.T @ B)
+
+    def squared(self, B: Array) -> Array:
+        """(X * X)' B."""
+        return np.asarray(np.square(self._X).T @ B)
+
+
+class _SparseRows:
+    """The same of (X - center) * scale, X being a CSR matrix that stays sparse."""
+
+    def __init__(self, X: Any, center: Array, scale: Array) -> None:
+        self._X, self._center, self._scale = X, center[:, None], scale[:, None]
+
+    def times(self, V: Array) -> Array:
+        """X V."""
+        scaled = self._scale * V[:-1]
+        return np.asarray(self._X @ scaled + (V[-1] - (self._center * scaled).sum(0)))
+
+    def transposed(self, B: Array) -> Array:
+        """X' B."""
+        total = B.sum(axis=0)
+        return np.vstack(
+            [self._scale * (self._X.T @ B - self._center * total), total[None]]
+        )
+
+    def squared(self, B: Array) -> Array:
+        """(X * X)' B."""
+        total, center = B.sum(axis=0), self._center
+        squares = self._X.power(2).T @ B - 2 * center * (self._X.T @ B)
+        squares += center**2 * total
+        return np.vstack([self._scale**2 * squares, total[None]])
+
+
+_Rows = _DenseRows | _SparseRows
+
+
+class Curvature:
+    """The Gauss-Newton matrix of an objective, in the form that its size allows.
+
+    Parameters
+    ----------
+    objective : CrossEntropyObjective
+        Gives the forward pass over blocks of samples.
+
+    Attributes
+    ----------
+    method : {"exact", "kernel", "lanczos"}
+        "exact" factorises (p, p), "kernel" (n K, n K), "lanczos" estimates from
+        products with H.
+    """
+
+    def __init__(self, objective: CrossEntropyObjective) -> None:
+        self.objective = objective
+        p, n_rows = objective.size, objective.n * objective.n_outputs
+        self.method = "lanczos"
+        if min(p, n_rows) <= LARGEST:
+            if p <= n_rows:
+                self.method = "exact"
+            elif n_rows * p <= MOST_ROWS:
+                self.method = "kernel"
+            elif p <= LARGEST:
+                self.method = "exact"
+
+    def posterior(self, theta: Array, precision: Array) -> Posterior:
+        """The Gaussian about theta.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (p,), float64
+            Its mean, where the cost is least.
+        precision : ndarray of shape (p,), float64
+            The prior's precisions.
+
+        Returns
+        -------
+        Posterior
+            By this curvature's method. Source: MacKay (1992).
+        """
+        if self.method == "lanczos":
+            return self._estimate(theta, precision)
+        return self._factorise(theta, precision, self._curvature_roots)
+
+    def predictive(
+        self, theta: Array, precision: Array, posterior: Posterior
+    ) -> Posterior:
+        """The Gaussian that predictions are made with.
+
+        Where the training samples are not many, the cost's curvature is its mean over
+        the posterior of Z2, and not that at theta: there, samples that are classified
+        with certainty have none, and A would be the prior's alone.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (p,), float64
+            Its mean.
+        precision : ndarray of shape (p,), float64
+            The prior's precisions.
+        posterior : Posterior
+            From `posterior`.
+
+        Returns
+        -------
+        Posterior
+            The Gaussian. Source: Opper and Archambeau, Neural Computation 21, 2009,
+            equation 16, of which this is the first iteration.
+        """
+        objective = self.objective
+        if self.method == "lanczos":
+            return self._low_rank(theta, precision)
+        if objective.total > MANY * objective.size:
+            return posterior
+        output, W2 = objective.output, objective.split(theta)[1][:-1].T
+
+        def mean_roots(X: Array, T: Array, Z2: Array) -> Array:
+            rows = jacobian_rows(X, T, W2, output.contrasts(Z2))
+            kappa = output.shrinkage(posterior.variances(rows).reshape(Z2.shape))
+            return output.curvature_root(kappa * Z2) * np.sqrt(kappa)[:, :, None]
+
+        return self._factorise(theta, precision, mean_roots)
+
+    def _factorise(self, theta: Array, precision: Array, roots: Roots) -> Posterior:
+        if self.method == "exact":
+            return DensePosterior(precision, self.matrix(theta, roots))
+        return LowRankPosterior(precision, self.rows(theta, roots), None)
+
+    def _curvature_roots(self, X: Any, T: Array, Z2: Array) -> Array:
+        return self.objective.output.curvature_root(Z2)
+
+    def matrix(self, theta: Array, roots: Roots) -> Array:
+        """H (p, p), summed over pairs of columns.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (p,), float64
+            Flat parameters.
+        roots : callable
+            Gives C (b, K, K) of samples X (b, m + 1), T (b, k) and Z2 (b, K).
+
+        Returns
+        -------
+        ndarray of shape (p, p), float64
+            H.
+        """
+        k, K, m1 = self.objective.k, self.objective.n_outputs, self.objective.m + 1
+        W2 = self.objective.split(theta)[1][:-1].T
+        neurons, features, units = _Pairs(k), _Pairs(m1), _Pairs(k + 1)
+        mixed = k * (k + 1) * K
+
+        def start() -> tuple[Array, Array, Array]:
+            return (
+                np.zeros((neurons.size, features.size)),
+                np.zeros((m1, mixed)),
+                np.zeros((K * K, units.size)),
+            )
+
+        def add(
+            X: Array, T: Array, roots: Array, sums: tuple[Array, Array, Array]
+        ) -> None:
+            hidden, slopes = _hidden(T)
+            by_Z1 = roots @ (W2 * slopes[:, None, :])
+            sums[0][...] += neurons.products(by_Z1).T @ features.products(X)
+            across = by_Z1.transpose(0, 2, 1) @ roots
+            products = across[:, :, None, :] * hidden[:, None, :, None]
+            sums[1][...] += X.T @ products.reshape(len(X), -1)
+            curvature = roots.transpose(0, 2, 1) @ roots
+            sums[2][...] += curvature.reshape(len(X), -1).T @ units.products(hidden)
+
+        per_row = neurons.size + features.size + mixed + units.size
+        parts = self._visit(theta, start, add, roots, per_row)
+        first, mixed_sum, second = (sum(arrays) for arrays in zip(*parts, strict=True))
+        H = np.empty((self.objective.size, self.objective.size))
+        cut = m1 * k
+        H[:cut, :cut] = first[
+            neurons.index[None, :, None, :], features.index[:, None, :, None]
+        ].reshape(cut, cut)
+        H[:cut, cut:] = mixed_sum.reshape(cut, -1)
+        H[cut:, :cut] = H[:cut, cut:].T
+        corner = second.reshape(K, K, -1)[:, :, units.index]
+        H[cut:, cut:] = corner.transpose(2, 0, 3, 1).reshape(len(H) - cut, -1)
+        return H
+
+    def rows(self, theta: Array, roots: Roots) -> Array:
+        """R (n K, p) with R'R = H.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (p,), float64
+            Flat parameters.
+        roots : callable
+            Gives C of some samples.
+
+        Returns
+        -------
+        ndarray of shape (n K, p), float64
+            The rows.
+        """
+        W2 = self.objective.split(theta)[1][:-1].T
+
+        def add(X: Array, T: Array, roots: Array, sums: list[Array]) -> None:
+            sums.append(jacobian_rows(X, T, W2, roots))
+
+        parts = self._visit(theta, list, add, roots, 0)
+        return np.concatenate([rows for part in parts for rows in part])
+
+    def product(self, theta: Array, V: Array) -> Array:
+        """H V, by one pass over the blocks and without a matrix.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (p,), float64
+            Flat parameters.
+        V : ndarray of shape (p, t), float64
+            Directions.
+
+        Returns
+        -------
+        ndarray of shape (p, t), float64
+            The products. Source: Schraudolph, Neural Computation 14, 2002.
+        """
+        objective, t = self.objective, V.shape[1]
+        k, K = objective.k, objective.n_outputs
+        W2 = objective.split(theta)[1][:-1].T
+        cut = (objective.m + 1) * k
+        first, second = V[:cut].reshape(-1, k * t), V[cut:].reshape(-1, K * t)
+
+        def add(X: _Rows, T: Array, roots: Array, sums: Array) -> None:
+            hidden, slopes = _hidden(T)
+            slopes = slopes[:, :, None]
+            step = W2 @ (X.times(first).reshape(-1, k, t) * slopes)
+            step += (hidden @ second).reshape(-1, K, t)
+            by_Z2 = roots.transpose(0, 2, 1) @ (roots @ step)
+            by_Z1 = (W2.T @ by_Z2) * slopes
+            sums[:cut] += X.transposed(by_Z1.reshape(-1, k * t)).reshape(cut, t)
+            sums[cut:] += (hidden.T @ by_Z2.reshape(-1, K * t)).reshape(-1, t)
+
+        return self._sum(theta, add, t)
+
+    def diagonal(self, theta: Array) -> Array:
+        """H's diagonal.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (p,), float64
+            Flat parameters.
+
+        Returns
+        -------
+        ndarray of shape (p,), float64
+            The diagonal.
+        """
+        W2 = self.objective.split(theta)[1][:-1].T
+
+        def add(X: _Rows, T: Array, roots: Array, sums: Array) -> None:
+            hidden, slopes = _hidden(T)
+            by_first, by_second = self.objective.split(sums[:, 0])
+            by_Z1 = np.square(roots @ (W2 * slopes[:, None, :])).sum(axis=1)
+            by_first += X.squared(by_Z1)
+            by_second += np.square(hidden).T @ np.square(roots).sum(axis=1)
+
+        return self._sum(theta, add)[:, 0]
+
+    def _estimate(self, theta: Array, precision: Array) -> Posterior:
+        """Trace and determinant by Lanczos from a few random vectors."""
+        base = precision + self.diagonal(theta)
+        scale = 1 / np.sqrt(base)
+
+        def multiply(V: Array) -> Array:
+            product = self.product(theta, scale[:, None] * V)
+            product += (precision * scale)[:, None] * V
+            return np.asarray(scale[:, None] * product)
+
+        # The same vectors in each round: its noise is then that of the last one.
+        signs = np.random.RandomState(0).randint(2, size=(len(theta), PROBES))
+        trace_of_log, solved = lanczos(multiply, 2.0 * signs - 1, STEPS)
+        inverse = ((2 * signs - 1) * solved).mean(axis=1)
+        return EstimatedPosterior(base, trace_of_log, 1 - precision / base * inverse)
+
+    def _low_rank(self, theta: Array, precision: Array) -> Posterior:
+        """H's largest eigenvalues where the prior is the unit, and its diagonal."""
+        scale = 1 / np.sqrt(precision)
+
+        def multiply(v: Array) -> Array:
+            return scale * self.product(theta, (scale * v.ravel())[:, None])[:, 0]
+
+        diagonal, p = self.diagonal(theta), self.objective.size
+        operator = LinearOperator((p, p), matvec=multiply, dtype=float)
+        try:
+            found = eigsh(operator, RANK, v0=scale * np.sqrt(diagonal), tol=LOOSE)
+        except ArpackNoConvergence as unfinished:
+            found = unfinished.eigenvalues, unfinished.eigenvectors
+        eigenvalues, vectors = found
+        rows = (vectors * np.sqrt(np.maximum(eigenvalues, 0))).T / scale
+        rest = diagonal - np.einsum("ij,ij->j", rows, rows)
+        return LowRankPosterior(precision, rows, np.maximum(rest, 0))
+
+    def _sum(self, theta: Array, add: Callable[..., None], t: int = 1) -> Array:
+        """Sum over samples of what `add` adds to an array (p, t)."""
+        parts = self._visit(
+            theta,
+            lambda: np.zeros((self.objective.size, t)),
+            add,
+            self._curvature_roots,
+            0,
+            in_products=True,
+        )
+        return np.asarray(sum(parts))
+
+    def _visit(
+        self,
+        theta: Array,
+        start: Callable[[], Any],
+        add: Callable[..., None],
+        roots: Roots,
+        per_row: int,
+        in_products: bool = False,
+    ) -> list[Any]:
+        """Sums of add(X, T, C, sums) over a few samples at a time."""
+        objective = self.objective
+        step = min(max(PRODUCTS // max(per_row, 1), FEWEST), MOST)
+
+        def add_block(block: Block, T: Array, Z2: Array, sums: Any) -> None:
+            for first in range(0, len(T), step):
+                few = slice(first, first + step)
+                X: Any = block.X[few]
+                if not sparse.issparse(X):
+                    X = X.astype(float, copy=False)
+                    X = _DenseRows(X) if in_products else X
+                elif in_products:
+                    X = _SparseRows(X, objective.center, objective.scale)
+                else:
+                    X = standardised(X, objective.center, objective.scale)
+                of_few = roots(X, T[few], Z2[few].astype(float))
+                if block.weight is not None:
+                    weight = np.sqrt(block.weight[few].astype(float))
+                    of_few = of_few * weight[:, None, None]
+                add(X, T[few], of_few, sums)
+
+        return objective.visit(theta, start, add_block)

@@ -1,0 +1,410 @@
+"""MacKay's evidence framework: the penalty chosen by the training data themselves.
+
+The penalty is read as a Gaussian prior on the weights, on the scale of standardised
+features, with one precision alpha_g for each group of weights; so the cost is n times
+
+    mean cross-entropy + 1 / (2 n) sum_g alpha_g |w_g|^2
+
+At the weights that minimise it, with A its Gauss-Newton matrix, the log evidence of the
+precisions is -(n cost) + 1/2 log |D| - 1/2 log |A|, D being the prior's part of A.
+Samples are not seen here; the objective sums over them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_twolayer._curvature import Curvature
+from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._posterior import Posterior
+from sk_twolayer._solvers import Report, lbfgs
+
+Array = NDArray[Any]
+
+# Precisions that are not re-estimated: of the hidden biases, a standard normal where
+# the features are standardised; of the output's biases where every neuron is at 1/2.
+B1_PRECISION, B2_PRECISION = 1.0, 0.01
+# Bounds of the others. Without, data that a line separates drive W2 to infinity and W1
+# to 0 at the same product, and an irrelevant input's precision has no end.
+LOWEST, HIGHEST = 1e-3, 1e6
+INITIAL = 1.0
+# Nats of log evidence that a move must gain; change of a precision, in e-folds a
+# well-determined weight, below which it does not move.
+GAIN, STILL = 0.05, 0.02
+MOST_ROUNDS = 60
+# Largest entry of the sum's gradient at which a round ends, where A is the unit: the
+# cost is then about p / 2 times its square above its minimum, in nats.
+ROUND_TOL = 0.1
+# Iterations of a round; A, which they go by, is then computed anew.
+ROUND_ITERATIONS = 30
+
+
+class Prior:
+    """Groups of weights that share a precision.
+
+    Parameters
+    ----------
+    objective : CrossEntropyObjective
+        Gives the layout of theta.
+    kind : {"auto", "ard"}
+        "auto" has a group for W1 and one for W2, "ard" one for each input's column of
+        W1 and one for W2.
+
+    Attributes
+    ----------
+    n_groups : int
+        Groups; W2's is the last.
+    """
+
+    def __init__(self, objective: CrossEntropyObjective, kind: str) -> None:
+        m = objective.m
+        self.n_groups = m + 1 if kind == "ard" else 2
+        group = np.full(objective.size, -1)
+        fixed = np.zeros(objective.size)
+        first, second = objective.split(group)
+        first[:-1] = np.arange(m)[:, None] if kind == "ard" else 0
+        second[:-1] = self.n_groups - 1
+        first, second = objective.split(fixed)
+        first[-1], second[-1] = B1_PRECISION, B2_PRECISION
+        self._group, self._fixed = group, fixed
+        self._grouped = group >= 0
+
+    def precision(self, alpha: Array) -> Array:
+        """Precision of each variable.
+
+        Parameters
+        ----------
+        alpha : ndarray of shape (n_groups,), float64
+            Precision of each group.
+
+        Returns
+        -------
+        ndarray of shape (p,), float64
+            Those, and the biases' own.
+        """
+        return np.asarray(np.where(self._grouped, alpha[self._group], self._fixed))
+
+    def sums(self, values: Array) -> Array:
+        """Sum of a value over each group.
+
+        Parameters
+        ----------
+        values : ndarray of shape (p,), float64
+            A value for each variable.
+
+        Returns
+        -------
+        ndarray of shape (n_groups,), float64
+            The sums.
+        """
+        return np.bincount(
+            self._group[self._grouped], values[self._grouped], self.n_groups
+        )
+
+
+class Evidence(NamedTuple):
+    """The evidence of some precisions.
+
+    Attributes
+    ----------
+    theta : ndarray of shape (p,), float64
+        The most probable weights.
+    alpha : ndarray of shape (n_groups,), float64
+        Precision of each group.
+    cost : float
+        The cost there, in nats a sample.
+    log_evidence : float
+        In nats.
+    gamma : ndarray of shape (n_groups,), float64
+        Well-determined parameters of each group.
+    norm : ndarray of shape (n_groups,), float64
+        Each group's |w|^2.
+    posterior : Posterior
+        The Gaussian about theta.
+    """
+
+    theta: Array
+    alpha: Array
+    cost: float
+    log_evidence: float
+    gamma: Array
+    norm: Array
+    posterior: Posterior
+
+    @property
+    def n_effective(self) -> float:
+        """Sum over all variables of the part that the data determine."""
+        return float(self.posterior.well_determined.sum())
+
+
+class EvidenceSolution(NamedTuple):
+    """What `maximise_evidence` returns.
+
+    Attributes
+    ----------
+    best : Evidence
+        That of the highest log evidence.
+    predictive : Posterior
+        The Gaussian about its theta that predictions are made with.
+    method : {"exact", "kernel", "lanczos"}
+        How A was handled.
+    history : list of float
+        Cost at the start and after each iteration, in nats; each at the precisions of
+        its round.
+    rounds : list of tuple of (ndarray of shape (n_groups,), float)
+        Precisions that were tried, and their log evidence in nats.
+    converged : bool
+        Whether the last round reached the tolerance.
+    interrupted : bool
+        Whether Ctrl-C ended training.
+    """
+
+    best: Evidence
+    predictive: Posterior
+    method: str
+    history: list[float]
+    rounds: list[tuple[Array, float]]
+    converged: bool
+    interrupted: bool
+
+
+class _Whitened:
+    """The objective in variables v, theta = origin + S v, where it is about round."""
+
+    def __init__(
+        self, objective: CrossEntropyObjective, origin: Array, posterior: Posterior
+    ) -> None:
+        self.resolution = objective.resolution
+        self._objective, self._origin, self._posterior = objective, origin, posterior
+        _, gradient = objective.value_and_gradient(origin)
+        # So long that the first step of L-BFGS, of length 1, is Gauss and Newton's.
+        slope = posterior.whiten_gradient(gradient)
+        self.length = float(np.linalg.norm(slope)) * objective.total
+        self.steepest, self.last = np.inf, origin
+
+    def theta(self, v: Array) -> Array:
+        """The objective's own variables."""
+        return np.asarray(self._origin + self.length * self._posterior.whiten(v))
+
+    def value_and_gradient(self, v: Array) -> tuple[float, Array]:
+        """Cost, and gradient by v."""
+        self.last = self.theta(v)
+        cost, gradient = self._objective.value_and_gradient(self.last)
+        self.steepest = float(np.abs(gradient).max())
+        return cost, self.length * self._posterior.whiten_gradient(gradient)
+
+
+class _Search:
+    """Goes from precisions to precisions of higher evidence."""
+
+    def __init__(
+        self,
+        objective: CrossEntropyObjective,
+        prior: Prior,
+        max_iter: int,
+        report: Report,
+        progress: Callable[[Evidence], None],
+    ) -> None:
+        self.objective, self.prior = objective, prior
+        self.curvature = Curvature(objective)
+        self.history: list[float] = []
+        self.rounds: list[tuple[Array, float]] = []
+        self.best: Evidence | None = None
+        self.stopped, self.converged = False, True
+        self._max_iter, self._report, self._progress = max_iter, report, progress
+        self._last = np.empty(0), np.empty(0)
+        self._lucky = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no iteration is left, or `report` ended training."""
+        return self.stopped or len(self.history) > self._max_iter
+
+    def run(self, start: Array, alpha: Array, tol: float) -> None:
+        """All rounds, and the weights of the best to the tolerance."""
+        best = self.best = self._first(start, alpha, tol)
+        while not self.exhausted and len(self.rounds) < MOST_ROUNDS:
+            better = self._improve(best)
+            if better is None:
+                break
+            best = self.best = better
+        done = self.exhausted
+        while not done:
+            best = self.best = self._next(best, best.alpha, tol)
+            done = self.exhausted or self.converged
+
+    def salvage(self) -> None:
+        """After an interruption: the best evidence, or that of the weights so far."""
+        if self.best is None:
+            theta, alpha = self._last
+            self.best = self._evaluate(theta, alpha, self.history[-1])
+
+    def _improve(self, best: Evidence) -> Evidence | None:
+        """The first of three moves that raises the evidence; None if none does.
+
+        MacKay's alpha = gamma / |w|^2 is where the evidence is stationary if A stayed;
+        it does not, and so the evidence may fall. Then W1's precisions or W2's alone
+        may still raise it. The kind of move that did so last is tried first.
+        """
+        target = np.maximum(best.gamma, 1e-12) / np.maximum(best.norm, 1e-12)
+        target = np.clip(target, LOWEST, HIGHEST)
+        first = np.append(target[:-1], best.alpha[-1])
+        second = np.append(best.alpha[:-1], target[-1])
+        moves = [first, target, second]
+        for i in (self._lucky, *(j for j in range(3) if j != self._lucky)):
+            alpha = moves[i]
+            step = np.abs(np.log(alpha / best.alpha)) * np.maximum(best.gamma, STILL)
+            if step.max() <= STILL or self._was_tried(alpha):
+                continue
+            found = self._next(best, alpha, None)
+            if found.log_evidence > best.log_evidence + GAIN and not self.stopped:
+                self._lucky = i
+                return found
+            if self.exhausted:
+                break
+        return None
+
+    def _was_tried(self, alpha: Array) -> bool:
+        return any(np.array_equal(alpha, tried) for tried, _ in self.rounds)
+
+    def _first(self, start: Array, alpha: Array, tol: float) -> Evidence:
+        """The evidence at the first precisions, from L-BFGS begun at `start`."""
+        self.objective.set_precision(self.prior.precision(alpha))
+
+        def report(theta: Array, cost: float, steepest: float) -> bool:
+            return self._note(theta, alpha, cost, steepest)
+
+        solution = lbfgs(
+            self.objective, start, max_iter=self._max_iter, tol=tol, report=report
+        )
+        self.converged = solution.converged
+        return self._evaluate(solution.theta, alpha, solution.history[-1])
+
+    def _next(self, best: Evidence, alpha: Array, tol: float | None) -> Evidence:
+        """The evidence at other precisions, from L-BFGS begun where `best` is.
+
+        With tol it ends when no entry of the gradient exceeds it, else when a step
+        would gain little.
+        """
+        objective = self.objective
+        objective.set_precision(self.prior.precision(alpha))
+        whitened = _Whitened(objective, best.theta, best.posterior)
+        is_start = True
+
+        def report(_: Array, cost: float, __: float) -> bool:
+            nonlocal is_start
+            if is_start:
+                # That is where an earlier round ended.
+                is_start = False
+                return False
+            steepest = whitened.steepest
+            # An iteration ends where the cost was evaluated last.
+            stop = self._note(whitened.last, alpha, cost, steepest)
+            return stop or (tol is not None and steepest <= tol)
+
+        solution = lbfgs(
+            whitened,
+            np.zeros(objective.size),
+            max_iter=min(ROUND_ITERATIONS, self._max_iter - len(self.history) + 1),
+            tol=0 if tol else ROUND_TOL * whitened.length / objective.total,
+            report=report,
+        )
+        self.converged = solution.converged
+        theta = whitened.theta(solution.theta)
+        return self._evaluate(theta, alpha, solution.history[-1])
+
+    def _note(self, theta: Array, alpha: Array, cost: float, steepest: float) -> bool:
+        self.history.append(cost)
+        self._last = theta.copy(), alpha
+        self.stopped = self._report(theta, cost, steepest)
+        return self.stopped
+
+    def _evaluate(self, theta: Array, alpha: Array, cost: float) -> Evidence:
+        """The evidence where the cost is least."""
+        if not (np.isfinite(theta).all() and np.isfinite(cost)):
+            raise FloatingPointError
+        prior, precision = self.prior, self.prior.precision(alpha)
+        posterior = self.curvature.posterior(theta, precision)
+        log_evidence = -self.objective.total * cost - 0.5 * posterior.log_determinant
+        log_evidence += 0.5 * float(np.log(precision).sum())
+        gamma = prior.sums(posterior.well_determined)
+        norm = prior.sums(theta * theta)
+        found = Evidence(theta, alpha, cost, log_evidence, gamma, norm, posterior)
+        self.rounds.append((alpha, log_evidence))
+        self._progress(found)
+        return found
+
+
+def maximise_evidence(
+    objective: CrossEntropyObjective,
+    prior: Prior,
+    start: Array,
+    alpha: Array,
+    *,
+    max_iter: int,
+    tol: float,
+    report: Report,
+    progress: Callable[[Evidence], None],
+) -> EvidenceSolution:
+    """Choose the precisions by their evidence, and the weights given them.
+
+    Parameters
+    ----------
+    objective : CrossEntropyObjective
+        Centred and scaled by the features' standard deviations; its penalty is set
+        here.
+    prior : Prior
+        The groups of weights.
+    start : ndarray of shape (p,), float64
+        Weights to begin with.
+    alpha : ndarray of shape (n_groups,), float64
+        Precisions to begin with.
+    max_iter : int
+        Most iterations of L-BFGS, in all rounds together.
+    tol : float
+        The last round ends when no entry of the gradient exceeds this.
+    report : callable
+        Called after each iteration; True ends training.
+    progress : callable
+        Called after each round with its evidence.
+
+    Returns
+    -------
+    EvidenceSolution
+        Weights, precisions and history. Source: MacKay, Neural Computation 4, 1992,
+        "A practical Bayesian framework for backpropagation networks".
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If interrupted before the first iteration was done.
+    FloatingPointError
+        If weights or cost are not finite.
+    """
+    search = _Search(objective, prior, max_iter, report, progress)
+    interrupted = False
+    try:
+        search.run(start, alpha, tol)
+    except KeyboardInterrupt:
+        if len(search.history) < 2:
+            raise
+        search.salvage()
+        interrupted = True
+    best = search.best
+    assert best is not None
+    predictive = search.curvature.predictive(
+        best.theta, prior.precision(best.alpha), best.posterior
+    )
+    return EvidenceSolution(
+        best,
+        predictive,
+        search.curvature.method,
+        search.history,
+        search.rounds,
+        search.converged,
+        interrupted,
+    )

@@ -1,0 +1,109 @@
+"""Predictions of an evidence fit: what the weights' uncertainty does to Z2."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_twolayer._blocks import Standardisation
+from sk_twolayer._curvature import jacobian_rows, standardised
+from sk_twolayer._outputs import Output
+from sk_twolayer._posterior import Posterior
+
+Array = NDArray[Any]
+
+# Entries of the derivatives that are held at a time, 2 MB.
+ROWS_SIZE = 2**18
+
+
+class Predictive:
+    """The Gaussian of Z2 that follows from the weights' posterior.
+
+    Parameters
+    ----------
+    posterior : Posterior
+        Of theta.
+    standardisation : Standardisation
+        That of training.
+    W2 : ndarray of shape (K, k), float64
+        Second layer's weights.
+    output : Output
+        The output layer.
+    """
+
+    def __init__(
+        self,
+        posterior: Posterior,
+        standardisation: Standardisation,
+        W2: Array,
+        output: Output,
+    ) -> None:
+        self._posterior, self._standardisation = posterior, standardisation
+        self._W2, self._output = W2, output
+
+    def moderate(self, X: Any, T: Array, Z2: Array) -> Array:
+        """Shrink Z2 as far as it is uncertain, so that sigma of it is a mean.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (b, m), float
+            Samples in rows.
+        T : ndarray of shape (b, k), float
+            tanh(Z1 / 2).
+        Z2 : ndarray of shape (b, K), float
+            At the most probable weights; is overwritten.
+
+        Returns
+        -------
+        ndarray of shape (b, K), float
+            Z2 / sqrt(1 + pi s^2 / 8). Source: MacKay, Neural Computation 4, 1992,
+            "The evidence framework applied to classification networks", equation 10.
+        """
+        for few in self._parts(X):
+            exact = Z2[few].astype(float)
+            contrasts = self._output.contrasts(exact)
+            Z2[few] *= self._output.shrinkage(
+                self._variances(X[few], T[few], contrasts)
+            )
+        return Z2
+
+    def with_deviations(self, X: Any, T: Array, Z2: Array) -> Array:
+        """Z2 beside its standard deviations.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (b, m), float
+            Samples in rows.
+        T : ndarray of shape (b, k), float
+            tanh(Z1 / 2).
+        Z2 : ndarray of shape (b, K), float
+            At the most probable weights.
+
+        Returns
+        -------
+        ndarray of shape (b, 2 K), float
+            Z2 and its standard deviation, for softmax that of Z2 less its mean over
+            the outputs. Source: Bishop (2006), equation 5.188.
+        """
+        K = Z2.shape[1]
+        result = np.concatenate([Z2, Z2], axis=1)
+        free = self._output.determined(K)
+        for few in self._parts(X):
+            part = T[few]
+            contrasts = np.broadcast_to(free, (len(part), K, K))
+            result[few, K:] = np.sqrt(self._variances(X[few], part, contrasts))
+        return result
+
+    def _parts(self, X: Any) -> list[slice]:
+        K, k = self._W2.shape
+        size = ((X.shape[1] + 1) * k + (k + 1) * K) * K
+        step = max(1, ROWS_SIZE // size)
+        return [slice(i, i + step) for i in range(0, X.shape[0], step)]
+
+    def _variances(self, X: Any, T: Array, contrasts: Array) -> Array:
+        rows = jacobian_rows(
+            standardised(X, *self._standardisation), T, self._W2, contrasts
+        )
+        return self._posterior.variances(rows).reshape(len(T), -1)

@@ -1,0 +1,613 @@
+"""Evidence and moderation: against brute force, integrals and sampling."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from scipy.special import expit, logsumexp, softmax
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_iris,
+    load_wine,
+    make_multilabel_classification,
+)
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_twolayer import TwoLayerSigmoidClassifier, _curvature, _posterior, network
+from sk_twolayer._curvature import Curvature
+from sk_twolayer._evidence import B1_PRECISION, B2_PRECISION, Prior
+from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._outputs import choose_output
+from sk_twolayer._posterior import DensePosterior, LowRankPosterior, lanczos
+from sk_twolayer._start import initial_parameters, standardise
+from tests.helpers import quick
+
+KINDS = ["binary", "multiclass", "multilabel"]
+
+
+def problem(kind, n=60, m=3):
+    """Noisy data of a kind: X and y."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, m)) * [1.0, 10.0, 0.1, *[1.0] * (m - 3)] + 1
+    score = X[:, 0] + rng.normal(size=n)
+    if kind == "multilabel":
+        return X, (np.column_stack([score, X[:, 1] + X[:, 0] * 10]) > 1).astype(int)
+    return X, np.digitize(score, [1] if kind == "binary" else [0.3, 1.7])
+
+
+def objective_of(X, y, kind, k=2, weight=None, spread=1.0):
+    """An objective and some weights for it."""
+    outputs = {"binary": 1, "multiclass": 3, "multilabel": 2}[kind]
+    output = choose_output("softmax" if kind == "multiclass" else "logistic", outputs)
+    scales = standardise(X, 0.0, weight)
+    objective = CrossEntropyObjective(
+        X,
+        y,
+        k,
+        outputs,
+        output,
+        sample_weight=weight,
+        standardisation=scales,
+        block_rows=64,
+    )
+    rng = np.random.RandomState(0)
+    start = initial_parameters(rng, X.shape[1], k, outputs, scales)
+    return objective, spread * objective.from_parameters(start)
+
+
+def Z2_of(objective, theta, X):
+    """Z2 in rows, by the article's equations."""
+    X = X.toarray() if sparse.issparse(X) else X
+    return network.forward(X.T.astype(float), *objective.to_parameters(theta)).Z2.T
+
+
+def brute_force(objective, theta, X, kind, weight=None):
+    """The Gauss-Newton matrix by central differences of Z2."""
+    step = 1e-5 * np.eye(len(theta))
+    J = np.stack(
+        [
+            (Z2_of(objective, theta + e, X) - Z2_of(objective, theta - e, X)) / 2e-5
+            for e in step
+        ],
+        axis=-1,
+    )
+    Z2 = Z2_of(objective, theta, X)
+    if kind == "multiclass":
+        A2 = softmax(Z2, axis=1)
+        curvature = A2[:, :, None] * (np.eye(Z2.shape[1]) - A2[:, None, :])
+    else:
+        A2 = expit(Z2)
+        curvature = (A2 * (1 - A2))[:, :, None] * np.eye(Z2.shape[1])
+    if weight is not None:
+        curvature = curvature * weight[:, None, None]
+    return np.einsum("nop,noq,nqr->pr", J, curvature, J), J
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("form", ["dense", "sparse", "float32"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gauss_newton_matrix_matches_finite_differences(kind, form, weighted):
+    X, y = problem(kind)
+    weight = np.random.default_rng(1).uniform(0.5, 2, len(X)) if weighted else None
+    if form == "sparse":
+        X = sparse.csr_array(np.where(X > 0.5, X, 0))
+    elif form == "float32":
+        X = X.astype(np.float32)
+    objective, theta = objective_of(X, y, kind, weight=weight)
+    expected, _ = brute_force(objective, theta, X, kind, weight)
+    curvature = Curvature(objective)
+    H = curvature.matrix(theta, curvature._curvature_roots)
+    tolerance = {"rtol": 0, "atol": 1e-5 * np.abs(expected).max()}
+    np.testing.assert_allclose(H, expected, **tolerance)
+    R = curvature.rows(theta, curvature._curvature_roots)
+    np.testing.assert_allclose(R.T @ R, expected, **tolerance)
+    np.testing.assert_allclose(
+        curvature.diagonal(theta), np.diag(expected), **tolerance
+    )
+    V = np.random.default_rng(0).normal(size=(len(theta), 3))
+    products = curvature.product(theta, V)
+    np.testing.assert_allclose(products, expected @ V, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("alpha", ["auto", "ard"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_evidence_and_gamma_match_brute_force(kind, alpha):
+    X, y = problem(kind)
+    model = quick(n_hidden=2, alpha=alpha).fit(X, y)
+    objective, _ = objective_of(X, y, kind)
+    theta = objective.from_parameters(model._parameters())
+    H, _ = brute_force(objective, theta, X, kind)
+    # The prior, written out on the weights of the standardised features.
+    m, k, K = X.shape[1], 2, model.n_outputs_
+    of_features = model.alpha_[:-1] if alpha == "ard" else model.alpha_[[0] * m]
+    precision = np.concatenate(
+        [
+            np.repeat(of_features, k),
+            np.full(k, B1_PRECISION),
+            np.full(k * K, model.alpha_[-1]),
+            np.full(K, B2_PRECISION),
+        ]
+    )
+    A = H + np.diag(precision)
+    Z2, Y = Z2_of(objective, theta, X), y
+    if kind == "multiclass":
+        likelihood = Z2[np.arange(len(y)), y] - logsumexp(Z2, axis=1)
+    else:
+        Y = y.reshape(len(X), -1)
+        likelihood = np.where(Y == 1, -np.logaddexp(0, -Z2), -np.logaddexp(0, Z2))
+    log_prior = -0.5 * precision @ theta**2 + 0.5 * np.log(precision).sum()
+    expected = likelihood.sum() + log_prior - 0.5 * np.linalg.slogdet(A)[1]
+    assert model.log_evidence_ == pytest.approx(expected, rel=1e-6)
+    gamma = len(theta) - np.trace(np.linalg.inv(A) * precision)
+    assert model.n_effective_parameters_ == pytest.approx(gamma, rel=1e-5)
+    cost = -(likelihood.sum() - 0.5 * precision @ theta**2) / len(X)
+    assert model.loss_ == pytest.approx(cost, rel=1e-8)
+
+
+def test_evidence_of_one_neuron_matches_its_integral():
+    """Importance sampling of likelihood times prior over W1, b1, W2 and b2."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 1))
+    y = (rng.random(400) < expit(4 * np.tanh(2 * x[:, 0]))).astype(int)
+    model = quick(n_hidden=1).set_params(alpha="auto").fit(x, y)
+    objective, _ = objective_of(x, y, "binary", k=1)
+    theta = objective.from_parameters(model._parameters())
+    precision = Prior(objective, "auto").precision(model.alpha_)
+    H, _ = brute_force(objective, theta, x, "binary")
+    A = H + np.diag(precision)
+    # Student's t with 4 degrees of freedom about the optimum.
+    n, root = 200_000, np.linalg.inv(np.linalg.cholesky(A)).T
+    normal, chi = rng.normal(size=(n, 4)), rng.chisquare(4, size=(n, 1)) / 4
+    steps = normal / np.sqrt(chi)
+    thetas = theta + 1.3 * steps @ root.T
+    log_proposal = (
+        -4 * np.log1p((steps**2).sum(axis=1) / 4)
+        + np.log(6 / (4 * np.pi) ** 2)
+        + 0.5 * np.linalg.slogdet(A)[1]
+        - 4 * np.log(1.3)
+    )
+    scaled = (x - objective.center) * objective.scale
+    log_joint = np.empty(n)
+    for rows in np.array_split(np.arange(n), 200):
+        w1, b1, w2, b2 = thetas[rows].T
+        hidden = expit(np.outer(w1, scaled) + b1[:, None]) - 0.5
+        Z2 = w2[:, None] * hidden + b2[:, None]
+        signed = np.where(y == 1, Z2, -Z2)
+        log_joint[rows] = -np.logaddexp(0, -signed).sum(axis=1)
+    log_joint += 0.5 * (np.log(precision) - np.log(2 * np.pi)).sum()
+    log_joint -= 0.5 * thetas**2 @ precision
+    log_integral = logsumexp(log_joint - log_proposal) - np.log(n)
+    assert model.log_evidence_ == pytest.approx(log_integral, abs=0.25)
+
+
+def nonlinear(n=2000):
+    """Data whose evidence has its maximum inside the bounds of the precisions."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(n, 3))
+    log_odds = 3 * np.sin(2 * X[:, 0]) + 2 * X[:, 1] * X[:, 0]
+    return X, (rng.random(n) < expit(log_odds)).astype(int)
+
+
+def test_evidence_is_stationary_where_the_search_ends():
+    """Its derivative by log alpha, (gamma - alpha |w|^2) / 2, is about 0."""
+    X, y = nonlinear()
+    model = quick(n_hidden=2, alpha="auto", tol=1e-6, random_state=1).fit(X, y)
+    objective, _ = objective_of(X, y, "binary", k=2)
+    theta = objective.from_parameters(model._parameters())
+    prior = Prior(objective, "auto")
+    posterior = Curvature(objective).posterior(theta, prior.precision(model.alpha_))
+    gamma = prior.sums(posterior.well_determined)
+    pull = model.alpha_ * prior.sums(theta**2)
+    assert gamma.min() > 1
+    np.testing.assert_allclose(pull, gamma, rtol=0.1)
+    # By differences, with A's data part and theta as they are.
+    H = Curvature(objective).matrix(theta, Curvature(objective)._curvature_roots)
+
+    def log_evidence(log_alpha):
+        precision = prior.precision(np.exp(log_alpha))
+        value = 0.5 * np.log(precision).sum() - 0.5 * precision @ theta**2
+        return value - 0.5 * np.linalg.slogdet(H + np.diag(precision))[1]
+
+    at, steps = np.log(model.alpha_), 1e-4 * np.eye(2)
+    slopes = [(log_evidence(at + e) - log_evidence(at - e)) / 2e-4 for e in steps]
+    np.testing.assert_allclose(slopes, (gamma - pull) / 2, atol=1e-4)
+
+
+def test_the_order_of_the_neurons_does_not_change_the_evidence():
+    X, y = problem("multiclass")
+    objective, theta = objective_of(X, y, "multiclass", k=3, spread=2)
+    W1, b1, W2, b2 = objective.to_parameters(theta)
+    order = [2, 0, 1]
+    # And a neuron with its signs turned, sigma(-z) = 1 - sigma(z), is the same one.
+    turned = objective.from_parameters(
+        (
+            -W1[order],
+            -b1[order],
+            -W2[:, order],
+            b2 + W2.sum(axis=1, keepdims=True),
+        )
+    )
+    precision = Prior(objective, "auto").precision(np.array([0.7, 0.2]))
+    curvature = Curvature(objective)
+    first, second = (curvature.posterior(t, precision) for t in (theta, turned))
+    assert first.log_determinant == pytest.approx(second.log_determinant)
+    assert theta @ (precision * theta) == pytest.approx(turned @ (precision * turned))
+    assert objective.value(theta) == pytest.approx(objective.value(turned))
+
+
+@pytest.mark.parametrize("alpha", ["auto", "ard"])
+def test_the_features_units_do_not_change_the_evidence(alpha):
+    X, y = problem("binary", n=200)
+    units = np.array([2.0**10, 0.25, 8.0])
+    plain = quick(alpha=alpha).fit(X, y)
+    scaled = quick(alpha=alpha).fit(X * units, y)
+    assert scaled.log_evidence_ == pytest.approx(plain.log_evidence_, abs=1e-9)
+    np.testing.assert_allclose(scaled.alpha_, plain.alpha_)
+    np.testing.assert_allclose(scaled.W1_ * units, plain.W1_)
+
+
+def test_ard_finds_the_irrelevant_features():
+    X, y = nonlinear()
+    X = np.column_stack([X, np.random.default_rng(1).normal(size=(len(X), 4))])
+    model = quick(n_hidden=6, alpha="ard").fit(X, y)
+    assert model.alpha_.shape == (8,) and model.feature_relevance_.shape == (7,)
+    relevance = model.feature_relevance_
+    np.testing.assert_allclose(relevance, 1 / np.sqrt(model.alpha_[:-1]))
+    assert relevance[:2].min() > 5 * relevance[2:].max()
+    assert set(np.argsort(model.alpha_[:-1])[-5:]) == {2, 3, 4, 5, 6}
+
+
+def test_a_failed_factorisation_falls_back_and_says_so(monkeypatch):
+    X, y = problem("binary")
+    plain = quick(alpha="auto").fit(X, y)
+
+    def fail(A):
+        raise np.linalg.LinAlgError
+
+    monkeypatch.setattr(_posterior, "_invert_cholesky", fail)
+    with pytest.warns(RuntimeWarning, match="failed; falls back to its eigenvalues"):
+        model = quick(alpha="auto").fit(X, y)
+    assert model.log_evidence_ == pytest.approx(plain.log_evidence_, abs=1e-3)
+    np.testing.assert_allclose(
+        model.predict_proba(X), plain.predict_proba(X), atol=1e-4
+    )
+
+
+def test_a_singular_matrix_has_its_eigenvalues_raised():
+    row = np.ones((1, 5))
+    with pytest.warns(RuntimeWarning, match="eigenvalues"):
+        posterior = DensePosterior(np.zeros(5), (row.T @ row))
+    assert np.isfinite(posterior.log_determinant)
+    assert np.isfinite(posterior.variances(np.eye(5))).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_forms_of_the_posterior_agree(kind, monkeypatch):
+    """Whole, by rows, and estimated."""
+    X, y = problem(kind, n=120)
+    objective, theta = objective_of(X, y, kind, k=3)
+    precision = np.random.default_rng(0).uniform(0.5, 2, len(theta))
+    exact = Curvature(objective)
+    assert exact.method == "exact"
+    whole = exact.posterior(theta, precision)
+    R = exact.rows(theta, exact._curvature_roots)
+    by_rows = LowRankPosterior(precision, R, None)
+    assert by_rows.log_determinant == pytest.approx(whole.log_determinant)
+    np.testing.assert_allclose(by_rows.well_determined, whole.well_determined)
+    points = np.random.default_rng(1).normal(size=(5, len(theta)))
+    np.testing.assert_allclose(by_rows.variances(points), whole.variances(points))
+    A = R.T @ R + np.diag(precision)
+    expected = np.einsum("bi,ij,bj->b", points, np.linalg.inv(A), points)
+    np.testing.assert_allclose(whole.variances(points), expected)
+    assert whole.steepest == pytest.approx(by_rows.steepest)
+    monkeypatch.setattr(_curvature, "LARGEST", 5)
+    monkeypatch.setattr(_curvature, "RANK", 6)
+    monkeypatch.setattr(_curvature, "PROBES", 500)
+    estimating = Curvature(objective)
+    assert estimating.method == "lanczos"
+    estimate = estimating.posterior(theta, precision)
+    assert estimate.log_determinant == pytest.approx(whole.log_determinant, abs=0.8)
+    assert estimate.well_determined.sum() == pytest.approx(
+        whole.well_determined.sum(), abs=0.8
+    )
+    low_rank = estimating.predictive(theta, precision, estimate)
+    np.testing.assert_allclose(
+        low_rank.variances(points), whole.variances(points), rtol=0.35
+    )
+
+
+def test_lanczos_is_exact_in_a_space_that_it_exhausts():
+    rng = np.random.default_rng(0)
+    root = rng.normal(size=(12, 12))
+    B = root @ root.T / 12 + np.eye(12)
+    signs = 2.0 * rng.integers(0, 2, (12, 400)) - 1
+    trace_of_log, solved = lanczos(lambda V: B @ V, signs, 12)
+    np.testing.assert_allclose(B @ solved, signs, atol=1e-8)
+    assert trace_of_log == pytest.approx(np.linalg.slogdet(B)[1], abs=0.2)
+    # Of the unit matrix after a single step.
+    trace_of_log, solved = lanczos(lambda V: V, signs[:, :2], 5)
+    assert trace_of_log == pytest.approx(0, abs=1e-12)
+    np.testing.assert_allclose(solved, signs[:, :2])
+
+
+def test_few_samples_of_many_features_use_their_kernel(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 120))
+    y = (X[:, 0] + 0.3 * rng.normal(size=50) > 0).astype(int)
+    kernel = quick(n_hidden=2, alpha="auto").fit(X, y)
+    assert kernel.evidence_method_ == "kernel"
+    monkeypatch.setattr(_curvature, "MOST_ROWS", 1)
+    exact = quick(n_hidden=2, alpha="auto").fit(X, y)
+    assert exact.evidence_method_ == "exact"
+    assert kernel.log_evidence_ == pytest.approx(exact.log_evidence_, abs=0.5)
+    monkeypatch.setattr(_curvature, "LARGEST", 10)
+    monkeypatch.setattr(_curvature, "RANK", 20)
+    estimated = quick(n_hidden=2, alpha="auto").fit(X, y)
+    assert estimated.evidence_method_ == "lanczos"
+    assert estimated.score(X, y) > 0.9
+    assert np.isfinite(estimated.decision_function(X, return_std=True)[1]).all()
+
+
+def test_a_weight_is_a_count_in_the_evidence():
+    X, y = problem("multiclass", n=120)
+    weight = np.random.default_rng(0).integers(1, 4, len(X))
+    weighted = quick(alpha="auto").fit(X, y, sample_weight=weight)
+    rows = np.repeat(np.arange(len(X)), weight)
+    repeated = quick(alpha="auto").fit(X[rows], y[rows])
+    assert weighted.log_evidence_ == pytest.approx(repeated.log_evidence_, abs=1e-2)
+    np.testing.assert_allclose(weighted.alpha_, repeated.alpha_, rtol=1e-2)
+    np.testing.assert_allclose(
+        weighted.predict_proba(X), repeated.predict_proba(X), atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_float32_and_sparse_find_the_same(kind):
+    X, y = problem(kind, n=200)
+    X = np.where(X > 0, X, 0)
+    plain = quick(alpha="auto").fit(X, y)
+    for given in (X.astype(np.float32), sparse.csr_array(X)):
+        model = quick(alpha="auto").fit(given, y)
+        assert model.log_evidence_ == pytest.approx(plain.log_evidence_, abs=0.5)
+        proba = model.predict_proba(given)
+        assert proba.dtype == given.dtype
+        np.testing.assert_allclose(proba, plain.predict_proba(X), atol=0.03)
+
+
+def test_moderation_of_one_output():
+    X, y = problem("binary")
+    model = quick(alpha="auto").fit(X, y)
+    Z2, std = model.decision_function(X, return_std=True)
+    np.testing.assert_allclose(
+        Z2, network.forward(X.T, *model._parameters()).Z2[0], rtol=1e-10
+    )
+    moderated = Z2 / np.sqrt(1 + np.pi * std**2 / 8)
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], expit(moderated))
+    np.testing.assert_allclose(model.decision_function(X), moderated)
+    np.testing.assert_array_equal(model.predict(X), (Z2 > 0).astype(int))
+    # Away from the data the weights say less.
+    far = model.decision_function(10 * X, return_std=True)[1]
+    assert far.mean() > 1.5 * std.mean()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_standard_deviation_is_that_of_the_posterior(kind):
+    """Of Z2 made linear in the weights, by central differences."""
+    X, y = problem(kind, n=300)
+    model = quick(n_hidden=2, alpha="auto", tol=1e-6).fit(X, y)
+    objective, _ = objective_of(X, y, kind)
+    theta = objective.from_parameters(model._parameters())
+    precision = Prior(objective, "auto").precision(model.alpha_)
+    curvature = Curvature(objective)
+    laplace = curvature.posterior(theta, precision)
+    # With 20 samples a parameter or more, the two posteriors are the same one.
+    narrow = curvature.predictive(theta, precision, laplace)
+    _, J = brute_force(objective, theta, X, kind)
+    if kind == "multiclass":
+        J = J - J.mean(axis=1, keepdims=True)
+    variance = [
+        narrow.variances(np.ascontiguousarray(J[:, o])) for o in range(J.shape[1])
+    ]
+    std = model.decision_function(X, return_std=True)[1].reshape(len(X), -1)
+    np.testing.assert_allclose(std, np.sqrt(np.transpose(variance)), rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_moderated_probabilities_are_means_over_the_posterior(kind):
+    """Against 4000 draws of the weights, Z2 made linear in them."""
+    X, y = problem(kind)
+    model = quick(n_hidden=2, alpha="auto").fit(X, y)
+    objective, _ = objective_of(X, y, kind)
+    theta = objective.from_parameters(model._parameters())
+    precision = Prior(objective, "auto").precision(model.alpha_)
+    curvature = Curvature(objective)
+    predictive = curvature.predictive(
+        theta, precision, curvature.posterior(theta, precision)
+    )
+    _, J = brute_force(objective, theta, X, kind)
+    draws = np.random.default_rng(0).normal(size=(4000, len(theta)))
+    steps = np.array([predictive.whiten(draw) for draw in draws])
+    Z2 = Z2_of(objective, theta, X)[:, :, None] + np.einsum("nop,sp->nos", J, steps)
+    means = (softmax(Z2, axis=1) if kind == "multiclass" else expit(Z2)).mean(axis=2)
+    proba = model.predict_proba(X)
+    if kind == "binary":
+        proba = proba[:, 1:]
+    if kind == "multiclass":
+        np.testing.assert_allclose(proba.sum(axis=1), 1)
+    error = np.abs(proba - means)
+    assert error.max() < (0.12 if kind == "multiclass" else 0.03)
+    plain = network.forward(
+        X.T,
+        *model._parameters(),
+        output="softmax" if kind == "multiclass" else "sigmoid",
+    ).A2.T
+    assert error.mean() < 0.7 * np.abs(plain - means).mean()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("options", [{}, {"n_init": 3, "committee": True}])
+def test_methods_agree_with_each_other(kind, options):
+    X, y = problem(kind)
+    model = quick(alpha="auto", **options).fit(X, y)
+    proba, decision = model.predict_proba(X), model.decision_function(X)
+    np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), proba)
+    if kind == "multiclass":
+        np.testing.assert_array_equal(proba.argmax(axis=1), model.predict(X))
+        np.testing.assert_allclose(softmax(decision, axis=1), proba)
+    else:
+        of_second = proba[:, 1] if kind == "binary" else proba
+        np.testing.assert_array_equal(of_second > 0.5, model.predict(X) == 1)
+        np.testing.assert_allclose(expit(decision), of_second)
+    Z2, std = model.decision_function(X, return_std=True)
+    assert Z2.shape == std.shape == decision.shape
+    assert (std > 0).all()
+
+
+def test_the_highest_evidence_or_the_committee():
+    X, y = load_wine(return_X_y=True)
+    single = [
+        quick(alpha="auto", random_state=seed).fit(X, y).log_evidence_
+        for seed in range(2)
+    ]
+    assert len(set(single)) == 2
+    best = quick(alpha="auto", n_init=4).fit(X, y)
+    assert not hasattr(best, "estimators_")
+    committee = quick(alpha="auto", n_init=4, committee=True).fit(X, y)
+    evidences = [member.log_evidence_ for member in committee.estimators_]
+    assert evidences == sorted(evidences, reverse=True) and len(evidences) == 4
+    assert committee.log_evidence_ == best.log_evidence_ == evidences[0]
+    np.testing.assert_array_equal(committee.W1_, best.W1_)
+    mean = np.mean([m.predict_proba(X) for m in committee.estimators_], axis=0)
+    np.testing.assert_allclose(committee.predict_proba(X), mean)
+    stds = committee.decision_function(X, return_std=True)[1]
+    inner = [m.decision_function(X, return_std=True)[1] for m in committee.estimators_]
+    assert (stds**2 >= np.mean(np.square(inner), axis=0) - 1e-9).all()
+    gradients = [m.input_gradient(X) for m in committee.estimators_]
+    np.testing.assert_allclose(committee.input_gradient(X), np.mean(gradients, axis=0))
+    assert not hasattr(committee.set_params(committee=False).fit(X, y), "estimators_")
+
+
+def test_a_committee_of_fixed_alpha(data):
+    X, y = data
+    model = quick(n_init=3, committee=True, max_iter=15).fit(X, y)
+    assert len(model.estimators_) == 3 and model.alpha_ == 1.0
+    mean = np.mean([m.predict_proba(X) for m in model.estimators_], axis=0)
+    np.testing.assert_allclose(model.predict_proba(X), mean)
+    with pytest.raises(ValueError, match="return_std=True needs"):
+        model.decision_function(X, return_std=True)
+
+
+def test_a_number_for_alpha_has_no_evidence(data):
+    X, y = data
+    model = quick(alpha="ard", max_iter=30).fit(X, y)
+    assert {"log_evidence_", "feature_relevance_"} <= vars(model).keys()
+    model.set_params(alpha=2.0).fit(X, y)
+    assert model.alpha_ == 2.0 and model._posterior is None
+    gone = ["log_evidence_", "feature_relevance_", "alpha_curve_", "evidence_method_"]
+    assert not any(hasattr(model, name) for name in gone)
+    for options in ({"solver": "adam"}, {"solver": "gd"}, {"early_stopping": True}):
+        model = quick(alpha="auto", max_iter=5, **options).fit(X, y)
+        assert model.alpha_ == 1.0
+        assert not hasattr(model, "log_evidence_")
+
+
+def test_the_search_is_recorded(data, capsys):
+    X, y = data
+    model = quick(alpha="auto", verbose=True).fit(X, y)
+    rounds = [line for line in capsys.readouterr().out.splitlines() if "round" in line]
+    assert len(rounds) == len(model.log_evidence_curve_) == len(model.alpha_curve_)
+    assert f"{model.log_evidence_:12.4f}" in rounds[-1]
+    assert model.alpha_curve_.shape[1] == 2
+    np.testing.assert_array_equal(model.alpha_curve_[0], [1.0, 1.0])
+    assert model.alpha_ in model.alpha_curve_
+    assert len(model.loss_curve_) == model.n_iter_ + 1
+    # All but the last one, which only makes the weights more exact.
+    assert model.log_evidence_ >= max(model.log_evidence_curve_) - 1
+    assert model.log_evidence_ > model.log_evidence_curve_[0]
+
+
+def test_too_few_iterations_warn_and_still_give_a_model(data):
+    X, y = data
+    with pytest.warns(ConvergenceWarning, match="stopped at max_iter=7"):
+        model = quick(alpha="auto", max_iter=7).fit(X, y)
+    assert model.n_iter_ == 7
+    assert np.isfinite(model.log_evidence_)
+    assert model.score(X, y) > 0.9
+
+
+@pytest.mark.parametrize("at", [12, 150])
+def test_ctrl_c_keeps_the_best_evidence(data, at, monkeypatch):
+    X, y = data
+    calls = {"n": 0}
+    original = CrossEntropyObjective._add_block
+
+    def interrupt(self, *arguments):
+        calls["n"] += 1
+        if calls["n"] == at:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    monkeypatch.setattr(CrossEntropyObjective, "_add_block", interrupt)
+    model = quick(alpha="auto")
+    with pytest.warns(ConvergenceWarning, match="interrupted after"):
+        model.fit(X, y)
+    assert model.n_iter_ < at
+    assert model.log_evidence_ == max(model.log_evidence_curve_)
+    assert model.score(X, y) > 0.9
+    assert (model.decision_function(X, return_std=True)[1] > 0).all()
+
+
+def test_warm_start_begins_with_the_precisions_found(data):
+    X, y = data
+    model = quick(alpha="auto", warm_start=True).fit(X, y)
+    found, evidence = model.alpha_, model.log_evidence_
+    model.fit(X, y)
+    np.testing.assert_array_equal(model.alpha_curve_[0], found)
+    assert model.log_evidence_ >= evidence - 0.5
+    # Those of another kind do not fit: it begins anew.
+    model.set_params(alpha="ard").fit(X, y)
+    np.testing.assert_array_equal(model.alpha_curve_[0], np.ones(X.shape[1] + 1))
+
+
+def test_diverging_weights_are_an_error(data):
+    X, y = data
+    model = quick(alpha="auto")
+    huge = [np.full((X.shape[1], 4), 1e200), np.full((4, 1), 1e200)]
+    with pytest.raises(ValueError, match="ended in non-finite weights"):
+        model.fit(X, y, coef_init=huge, intercept_init=[np.zeros(4), np.zeros(1)])
+
+
+def test_the_same_seed_gives_the_same_bits(data):
+    X, y = data
+    first, second = (quick(alpha="ard").fit(X, y) for _ in range(2))
+    np.testing.assert_array_equal(first.W1_, second.W1_)
+    assert first.log_evidence_ == second.log_evidence_
+    np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+
+
+def test_plugs_into_pipeline_and_grid_search():
+    X, y = load_iris(return_X_y=True)
+    pipeline = make_pipeline(
+        StandardScaler(), TwoLayerSigmoidClassifier(random_state=0)
+    )
+    grid = {"twolayersigmoidclassifier__alpha": ["auto", "ard", 1.0]}
+    search = GridSearchCV(pipeline, grid, cv=3, scoring="neg_log_loss").fit(X, y)
+    assert search.best_score_ > -0.15
+
+
+def test_raw_and_scaled_features_are_the_same_to_the_evidence():
+    X, y = load_breast_cancer(return_X_y=True)
+    raw = TwoLayerSigmoidClassifier(4, random_state=0).fit(X, y)
+    scaled = StandardScaler().fit(X)
+    other = TwoLayerSigmoidClassifier(4, random_state=0).fit(scaled.transform(X), y)
+    assert raw.log_evidence_ == pytest.approx(other.log_evidence_, abs=1.0)
+
+
+def test_predictions_of_many_labels_take_bounded_memory():
+    X, y = make_multilabel_classification(400, n_classes=12, random_state=0)
+    model = quick(alpha="auto", max_iter=30).fit(X, y)
+    np.testing.assert_allclose(
+        model.predict_proba(X)[:7], model.predict_proba(X[:7]), rtol=1e-9
+    )
