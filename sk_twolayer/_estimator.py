@@ -99,7 +99,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     Parameters
     ----------
-    n_hidden : int, default=16
+    n_hidden : int, default=10
         Hidden neurons: k, the rows of W1. More follow finer detail and take longer;
         with `alpha` at its default too many do little harm.
     solver : {"lbfgs", "gd", "adam"}, default="lbfgs"
@@ -112,7 +112,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ``C=1``; raise it where the validation cost exceeds the training cost. "auto"
         is chosen by the evidence (MacKay, 1992), one value for W1 and one for W2, as
         the precision of a Gaussian prior on the weights of standardised features; b1
-        has precision 1 and b2 0.01 there. "ard", automatic relevance determination,
+        has precision 0.25 and b2 0.01 there. "ard", automatic relevance determination,
         has a value for each feature: take it where many may be irrelevant. The
         evidence needs "lbfgs" without `early_stopping`; with others "auto" is 1.
     class_weight : dict, "balanced" or None, default=None
@@ -237,7 +237,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> model = TwoLayerSigmoidClassifier(random_state=0).fit(X, y)
     >>> model.W1_.shape
-    (16, 30)
+    (10, 30)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -277,7 +277,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     def __init__(
         self,
-        n_hidden: int = 16,
+        n_hidden: int = 10,
         *,
         solver: str = "lbfgs",
         alpha: float | str = "auto",

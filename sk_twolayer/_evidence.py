@@ -25,22 +25,25 @@ from sk_twolayer._solvers import Report, lbfgs
 
 Array = NDArray[Any]
 
-# Precisions that are not re-estimated: of the hidden biases, a standard normal where
+# Precisions that are not re-estimated: of the hidden biases, with deviation 2 where
 # the features are standardised; of the output's biases where every neuron is at 1/2.
-B1_PRECISION, B2_PRECISION = 1.0, 0.01
+B1_PRECISION, B2_PRECISION = 0.25, 0.01
 # Bounds of the others. Without, data that a line separates drive W2 to infinity and W1
 # to 0 at the same product, and an irrelevant input's precision has no end.
 LOWEST, HIGHEST = 1e-3, 1e6
 INITIAL = 1.0
 # Nats of log evidence that a move must gain; change of a precision, in e-folds a
 # well-determined weight, below which it does not move.
-GAIN, STILL = 0.05, 0.02
+GAIN, STILL = 0.2, 0.02
 MOST_ROUNDS = 60
 # Largest entry of the sum's gradient at which a round ends, where A is the unit: the
 # cost is then about p / 2 times its square above its minimum, in nats.
 ROUND_TOL = 0.1
+# Rounds begin beside the last weights, so many standard deviations of the posterior
+# away: neurons that have become the same one would otherwise stay so.
+SPREAD = 0.3
 # Iterations of a round; A, which they go by, is then computed anew.
-ROUND_ITERATIONS = 30
+ROUND_ITERATIONS = 20
 
 
 class Prior:
@@ -206,10 +209,11 @@ class _Search:
         objective: CrossEntropyObjective,
         prior: Prior,
         max_iter: int,
+        rng: np.random.RandomState,
         report: Report,
         progress: Callable[[Evidence], None],
     ) -> None:
-        self.objective, self.prior = objective, prior
+        self.objective, self.prior, self._rng = objective, prior, rng
         self.curvature = Curvature(objective)
         self.history: list[float] = []
         self.rounds: list[tuple[Array, float]] = []
@@ -293,6 +297,9 @@ class _Search:
         objective = self.objective
         objective.set_precision(self.prior.precision(alpha))
         whitened = _Whitened(objective, best.theta, best.posterior)
+        start = np.zeros(objective.size)
+        if tol is None and whitened.length > 0:
+            start = SPREAD / whitened.length * self._rng.normal(size=objective.size)
         is_start = True
 
         def report(_: Array, cost: float, __: float) -> bool:
@@ -308,7 +315,7 @@ class _Search:
 
         solution = lbfgs(
             whitened,
-            np.zeros(objective.size),
+            start,
             max_iter=min(ROUND_ITERATIONS, self._max_iter - len(self.history) + 1),
             tol=0 if tol else ROUND_TOL * whitened.length / objective.total,
             report=report,
@@ -347,6 +354,7 @@ def maximise_evidence(
     *,
     max_iter: int,
     tol: float,
+    rng: np.random.RandomState,
     report: Report,
     progress: Callable[[Evidence], None],
 ) -> EvidenceSolution:
@@ -367,6 +375,8 @@ def maximise_evidence(
         Most iterations of L-BFGS, in all rounds together.
     tol : float
         The last round ends when no entry of the gradient exceeds this.
+    rng : RandomState
+        Draws where rounds begin.
     report : callable
         Called after each iteration; True ends training.
     progress : callable
@@ -385,7 +395,7 @@ def maximise_evidence(
     FloatingPointError
         If weights or cost are not finite.
     """
-    search = _Search(objective, prior, max_iter, report, progress)
+    search = _Search(objective, prior, max_iter, rng, report, progress)
     interrupted = False
     try:
         search.run(start, alpha, tol)

@@ -357,7 +357,7 @@ def _run(
     theta = objective.from_parameters(start)
     if settings.by_evidence:
         run = _run_by_evidence(
-            objective, theta, scales, settings, initial_alpha, monitor, rounds
+            objective, theta, scales, settings, initial_alpha, rng, monitor, rounds
         )
         if hooks is not None:
             hooks.end()
@@ -396,6 +396,7 @@ def _run_by_evidence(
     scales: Standardisation,
     settings: Settings,
     initial_alpha: Array | None,
+    rng: np.random.RandomState,
     monitor: Monitor,
     rounds: _Rounds,
 ) -> _Run:
@@ -412,6 +413,7 @@ def _run_by_evidence(
                 initial_alpha,
                 max_iter=settings.max_iter,
                 tol=settings.tol,
+                rng=rng,
                 report=monitor,
                 progress=rounds,
             )

@@ -63,9 +63,8 @@ def random_model(rng):
         maybe(int(rng.integers(1, 5)), 0, -1, 1.5, "4", None),
         solver=maybe(str(rng.choice(["lbfgs", "gd", "adam"])), "sgd", None),
         alpha=maybe(
-            [float(10.0 ** rng.integers(-10, 5)), "auto", "auto", "ard"][
-                rng.integers(4)
-            ],
+            "auto" if rng.random() < 0.4 else float(10.0 ** rng.integers(-10, 5)),
+            "ard",
             -1,
             np.nan,
             "x",

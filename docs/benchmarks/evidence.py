@@ -26,7 +26,7 @@ from sklearn.preprocessing import StandardScaler
 from sk_twolayer import TwoLayerSigmoidClassifier
 
 warnings.simplefilter("ignore")
-N_HIDDEN = 8
+N_HIDDEN = 10
 # A Gaussian process takes the cube of the samples.
 GP_SAMPLES = 1000
 

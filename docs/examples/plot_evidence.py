@@ -1,0 +1,49 @@
+"""
+Probabilities that know what they don't know
+============================================
+
+With ``alpha="auto"`` the network says less where there were no data to learn from.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.datasets import make_moons
+
+from sk_twolayer import TwoLayerSigmoidClassifier
+
+X, y = make_moons(100, noise=0.3, random_state=0)
+grid = np.stack(np.meshgrid(np.linspace(-5, 6, 111), np.linspace(-5, 5, 101)), axis=-1)
+points = grid.reshape(-1, 2)
+models = {
+    "alpha=0.01": TwoLayerSigmoidClassifier(alpha=0.01, random_state=0),
+    'alpha="auto"': TwoLayerSigmoidClassifier(random_state=0),
+    "a committee of five": TwoLayerSigmoidClassifier(
+        n_init=5, committee=True, random_state=0
+    ),
+}
+
+figure, axes = plt.subplots(1, 4, figsize=(15, 3.6), layout="constrained")
+for ax, (name, model) in zip(axes, models.items()):
+    model.fit(X, y)
+    p = model.predict_proba(points)[:, 1].reshape(grid.shape[:2])
+    shown = ax.contourf(
+        *np.moveaxis(grid, -1, 0), p, np.linspace(0, 1, 11), cmap="RdBu"
+    )
+    ax.scatter(*X.T, c=y, cmap="RdBu", edgecolor="black", s=15)
+    ax.set_title(name)
+figure.colorbar(shown, ax=axes[:3], label="probability of the second class")
+
+# %%
+# The standard deviation of Z2 is behind that: small at the data, large elsewhere.
+
+model = models['alpha="auto"']
+std = model.decision_function(points, return_std=True)[1].reshape(grid.shape[:2])
+shown = axes[3].contourf(*np.moveaxis(grid, -1, 0), std, 12, cmap="viridis")
+axes[3].scatter(*X.T, c="white", edgecolor="black", s=15)
+axes[3].set_title("standard deviation of Z2")
+figure.colorbar(shown, ax=axes[3], label="nats")
+plt.show()
+
+print(f"alpha_ of W1 and W2: {model.alpha_.round(3)}")
+print(f"log_evidence_: {model.log_evidence_:.1f}")
+print(f"n_effective_parameters_: {model.n_effective_parameters_:.1f} of 65")
