@@ -10,7 +10,6 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import logit, logsumexp
 from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils._param_validation import Interval, Options, StrOptions
@@ -33,7 +32,7 @@ from sk_twolayer._labels import (
     weigh_samples,
 )
 from sk_twolayer._outputs import Output, choose_output
-from sk_twolayer._predictive import Predictive
+from sk_twolayer._predictive import Predictive, average, average_of_logs, pool
 from sk_twolayer._threads import Workers
 from sk_twolayer._training import Samples, Settings, Trained, train, train_more
 from sk_twolayer._version import __version__
@@ -539,15 +538,17 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         evidence: Evidence | None = None,
     ) -> dict[str, Any]:
         """What `predict` needs, as attributes, and what the evidence is so far."""
-        found: dict[str, Any] = {"alpha_": self._settings().fixed_alpha}
-        if evidence is not None:
+        found: dict[str, Any] = {}
+        if not self._settings().by_evidence:
+            found = {"alpha_": self._settings().fixed_alpha}
+        elif evidence is not None:
             found = {
                 "alpha_": evidence.alpha,
                 "log_evidence_": evidence.log_evidence,
                 "n_effective_parameters_": evidence.n_effective,
             }
             if self.alpha == "ard":
-                found["feature_relevance_"] = 1 / np.sqrt(evidence.alpha[:-1])
+                found["feature_relevance_"] = evidence.deviations[:-1]
         return {
             **found,
             "_posterior": None,
@@ -670,17 +671,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         check_is_fitted(self)
         if return_std:
             return self._Z2_and_std(X)
-        if not hasattr(self, "estimators_"):
+        if hasattr(self, "estimators_"):
+            Z2 = self._output().decision(self.predict_log_proba(X))
+        else:
             Z2 = self._forward(X, _copy, self.n_outputs_)
-            return Z2[:, 0] if self.n_outputs_ == 1 else Z2
-        if self.out_activation_ == "softmax":
-            return self.predict_log_proba(X)
-        A2 = self.predict_proba(X)
-        if self.n_outputs_ == 1:
-            log_proba = self.predict_log_proba(X)
-            return np.asarray(log_proba[:, 1] - log_proba[:, 0])
-        eps = np.finfo(A2.dtype).eps
-        return np.asarray(logit(np.clip(A2, np.finfo(A2.dtype).tiny, 1 - eps)))
+        return Z2[:, 0] if self.n_outputs_ == 1 else Z2
 
     def _Z2_and_std(self, X: ArrayLike) -> tuple[Array, Array]:
         """Z2 at the most probable weights and its standard deviation."""
@@ -690,12 +685,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 f"solver='lbfgs'; this one had alpha={self.alpha!r}."
             )
         if hasattr(self, "estimators_"):
-            pairs = [model._Z2_and_std(X) for model in self.estimators_]
-            means, deviations = (
-                np.stack(of_all) for of_all in zip(*pairs, strict=True)
-            )
-            variance = np.mean(np.square(deviations), axis=0) + np.var(means, axis=0)
-            return means.mean(axis=0), np.sqrt(variance)
+            return pool([model._Z2_and_std(X) for model in self.estimators_])
         K = self.n_outputs_
         both = self._forward(X, _copy, 2 * K, Predictive.with_deviations)
         Z2, std = both[:, :K], both[:, K:]
@@ -756,8 +746,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         """
         check_is_fitted(self)
         if hasattr(self, "estimators_"):
-            of_all = [model.predict_proba(X) for model in self.estimators_]
-            return np.asarray(np.mean(of_all, axis=0))
+            return average([model.predict_proba(X) for model in self.estimators_])
         output = self._output()
         return self._forward(X, output.probabilities, output.columns(self.n_outputs_))
 
@@ -783,8 +772,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         """
         check_is_fitted(self)
         if hasattr(self, "estimators_"):
-            of_all = [model.predict_log_proba(X) for model in self.estimators_]
-            return np.asarray(logsumexp(of_all, axis=0) - np.log(len(of_all)))
+            members = self.estimators_
+            return average_of_logs([model.predict_log_proba(X) for model in members])
         output = self._output()
         columns = output.columns(self.n_outputs_)
         return self._forward(X, output.log_probabilities, columns)
@@ -824,7 +813,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             input_gradients(samples, model._parameters(), self.out_activation_)
             for model in members
         ]
-        gradients = np.asarray(np.mean(of_all, axis=0))
+        gradients = average(of_all)
         return gradients[:, 0] if self.n_outputs_ == 1 else gradients
 
     def _output(self) -> Output:

@@ -139,6 +139,11 @@ class Evidence(NamedTuple):
     posterior: Posterior
 
     @property
+    def deviations(self) -> Array:
+        """Standard deviation that the prior expects of each group's weights."""
+        return np.asarray(1 / np.sqrt(self.alpha))
+
+    @property
     def n_effective(self) -> float:
         """Sum over all variables of the part that the data determine."""
         return float(self.posterior.well_determined.sum())

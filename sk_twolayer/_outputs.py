@@ -37,6 +37,9 @@ class Output(Protocol):
     def decide(self, Z2: Array, classes: Array) -> Array:
         """Labels from Z2 (n, K)."""
 
+    def decision(self, log_probabilities: Array) -> Array:
+        """A Z2 (n, K) that has these log-probabilities (n, columns)."""
+
     def curvature_root(self, Z2: Array) -> Array:
         """C (b, K, K) with C'C the cost's second derivative by Z2 (b, K)."""
 
@@ -92,6 +95,12 @@ class Sigmoid:
         """Indicator matrix of the labels more probable than not."""
         return (Z2 > 0).astype(int)
 
+    def decision(self, log_probabilities: Array) -> Array:
+        """Log A2 - log(1 - A2), finite also where A2 is 1 to rounding."""
+        smallest = -np.finfo(log_probabilities.dtype).eps
+        log_A2 = np.minimum(log_probabilities, smallest)
+        return np.asarray(log_A2 - np.log(-np.expm1(log_A2)))
+
     def curvature_root(self, Z2: Array) -> Array:
         """Root of A2 (1 - A2), each output's own."""
         roots = np.sqrt(expit(Z2) * expit(-Z2))
@@ -133,6 +142,10 @@ class BinarySigmoid(Sigmoid):
     def columns(self, n_outputs: int) -> int:
         """Two."""
         return 2
+
+    def decision(self, log_probabilities: Array) -> Array:
+        """Log A2 - log(1 - A2), both of which are given."""
+        return np.asarray(log_probabilities[:, 1:] - log_probabilities[:, :1])
 
     def decide(self, Z2: Array, classes: Array) -> Array:
         """The second class where A2 > 1/2."""
@@ -178,6 +191,10 @@ class Softmax:
     def decide(self, Z2: Array, classes: Array) -> Array:
         """The class of the largest Z2."""
         return np.asarray(classes[Z2.argmax(axis=1)])
+
+    def decision(self, log_probabilities: Array) -> Array:
+        """The logarithms themselves."""
+        return log_probabilities
 
     def curvature_root(self, Z2: Array) -> Array:
         """Of diag(A2) - A2 A2'."""

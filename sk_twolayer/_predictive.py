@@ -1,11 +1,13 @@
-"""Predictions of an evidence fit: what the weights' uncertainty does to Z2."""
+"""What the weights' uncertainty does to Z2; and the means over a committee."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._curvature import jacobian_rows, standardised
@@ -107,3 +109,53 @@ class Predictive:
             standardised(X, *self._standardisation), T, self._W2, contrasts
         )
         return self._posterior.variances(rows).reshape(len(T), -1)
+
+
+def average(of_all: list[Array]) -> Array:
+    """Mean over a committee.
+
+    Parameters
+    ----------
+    of_all : list of ndarray of one shape, float
+        Each member's probabilities or gradients.
+
+    Returns
+    -------
+    ndarray of that shape, float
+        The mean.
+    """
+    return np.asarray(np.mean(of_all, axis=0))
+
+
+def average_of_logs(of_all: list[Array]) -> Array:
+    """Logarithm of the mean over a committee.
+
+    Parameters
+    ----------
+    of_all : list of ndarray of one shape, float
+        Each member's log-probabilities, in nats.
+
+    Returns
+    -------
+    ndarray of that shape, float
+        Log of the mean probabilities, in nats.
+    """
+    return np.asarray(logsumexp(of_all, axis=0) - math.log(len(of_all)))
+
+
+def pool(of_all: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Mean and standard deviation of a mixture.
+
+    Parameters
+    ----------
+    of_all : list of tuple of two ndarrays of one shape, float
+        Each member's Z2 and its standard deviation, in nats.
+
+    Returns
+    -------
+    mean, std : ndarray of that shape, float
+        Of the members' Gaussians together, in nats.
+    """
+    means, deviations = (np.stack(values) for values in zip(*of_all, strict=True))
+    variance = np.square(deviations).mean(axis=0) + means.var(axis=0)
+    return means.mean(axis=0), np.sqrt(variance)

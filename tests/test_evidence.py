@@ -1,5 +1,7 @@
 """Evidence and moderation: against brute force, integrals and sampling."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -495,6 +497,8 @@ def test_the_highest_evidence_or_the_committee():
     assert (stds**2 >= np.mean(np.square(inner), axis=0) - 1e-9).all()
     gradients = [m.input_gradient(X) for m in committee.estimators_]
     np.testing.assert_allclose(committee.input_gradient(X), np.mean(gradients, axis=0))
+    for method in ("predict_proba", "predict_log_proba", "decision_function"):
+        assert getattr(committee, method)(X.astype(np.float32)).dtype == np.float32
     assert not hasattr(committee.set_params(committee=False).fit(X, y), "estimators_")
 
 
@@ -612,6 +616,25 @@ def test_raw_and_scaled_features_are_the_same_to_the_evidence():
     scaled = StandardScaler().fit(X)
     other = TwoLayerSigmoidClassifier(4, random_state=0).fit(scaled.transform(X), y)
     assert raw.log_evidence_ == pytest.approx(other.log_evidence_, abs=1.0)
+
+
+def test_sparse_samples_stay_sparse_in_the_estimate():
+    rng = np.random.default_rng(0)
+    X = sparse.random(400, 20_000, density=2e-3, format="csr", random_state=0)
+    y = rng.integers(0, 2, 400)
+    curvature = Curvature(objective_of(X, y, "binary", k=4)[0])
+    curvature.method = "lanczos"
+    theta = rng.normal(size=curvature.objective.size)
+    V = rng.normal(size=(len(theta), 2))
+    tracemalloc.start()
+    try:
+        product = curvature.product(theta, V)
+        curvature.diagonal(theta)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 32e6  # dense, X has 64 MB
+    assert np.isfinite(product).all()
 
 
 def test_predictions_of_many_labels_take_bounded_memory():

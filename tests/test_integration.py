@@ -172,6 +172,30 @@ class TestCallbacks:
         assert model.fit(X, y).n_iter_ == 3
         assert not [w for w in recwarn if "max_iter" in str(w.message)]
 
+    def test_hooks_see_the_evidence(self, data):
+        recorder, seen = self.recorder(), []
+
+        def look(estimator, context, *, fitted_estimator=None):
+            if context.task_name == "iteration" and fitted_estimator is not None:
+                names = ("alpha_", "log_evidence_", "n_effective_parameters_")
+                seen.append([getattr(fitted_estimator, n, None) for n in names])
+
+        recorder.on_fit_task_end = look
+        model = quick(alpha="auto").set_callbacks(recorder).fit(*data)
+        assert len(seen) == model.n_iter_
+        assert seen[0] == [None] * 3
+        found = [log_evidence for _, log_evidence, _ in seen if log_evidence]
+        assert set(found) <= set(model.log_evidence_curve_) and len(set(found)) > 1
+        # All but the evidence of the last round, after which nothing is called.
+        assert seen[-1][1] in model.log_evidence_curve_[:-1]
+        np.testing.assert_array_equal(seen[-1][0], model.alpha_curve_[-2])
+
+    def test_a_callback_can_stop_the_search(self, data, recwarn):
+        model = quick(alpha="auto").set_callbacks(self.recorder(stop_after=60))
+        assert model.fit(*data).n_iter_ == 60
+        assert model.log_evidence_ in model.log_evidence_curve_
+        assert not [w for w in recwarn if "max_iter" in str(w.message)]
+
     def test_several_starts_are_subtasks(self, data):
         recorder = self.recorder()
         quick(n_init=3, max_iter=4).set_callbacks(recorder).fit(*data)

@@ -1,6 +1,7 @@
 """Runs every benchmark and writes the tables of docs/performance.md.
 
-    python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [quality] [defaults] [soak]
+    python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [quality] [defaults]
+                                  [evidence] [evidence_cost] [soak]
 
 With names, only those tables are run; the others stay as they are.
 """
@@ -32,7 +33,7 @@ ROWS = [
     "adam_float64",
     "adam_float32",
 ]
-TABLES = ["tried", "raw", "alpha", "quality", "defaults"]
+TABLES = ["tried", "raw", "alpha", "quality", "defaults", "evidence", "evidence_cost"]
 HEAD = "| work | peer | here | peer | ratio | to reach |\n|---|---|---|---|---|---|"
 
 

@@ -19,7 +19,9 @@ BOXES = {
     "_solvers": (4.9, 3.8, 2.8, "L-BFGS, descent, Adam"),
     "_monitor, _callbacks": (8.3, 3.8, 3.0, "after each iteration: stop?"),
     "_objective": (4.9, 2.4, 2.8, "cost, gradient over blocks"),
-    "_forward": (8.3, 2.4, 3.0, "probabilities over blocks"),
+    "_forward, _predictive": (8.3, 2.4, 3.0, "probabilities over blocks"),
+    "_evidence": (11.9, 5.0, 2.8, "chooses alpha, by rounds"),
+    "_curvature, _posterior": (11.9, 3.8, 2.8, "Gauss–Newton, its factors"),
     "_blocks": (1.6, 1.0, 2.8, "blocks and batches"),
     "_outputs": (4.9, 1.0, 2.8, "sigmoid or softmax"),
     "_threads": (8.3, 1.0, 3.0, "threads, BLAS on one"),
@@ -35,14 +37,16 @@ ARROWS = [
     ("_objective", "_blocks", ""),
     ("_objective", "_outputs", "Z2 ↓  dZ2 ↑"),
     ("_objective", "_threads", ""),
-    ("_forward", "_threads", ""),
-    ("_forward", "_outputs", ""),
+    ("_forward, _predictive", "_threads", ""),
+    ("_forward, _predictive", "_outputs", ""),
+    ("_training", "_evidence", ""),
+    ("_evidence", "_curvature, _posterior", ""),
 ]
 HEIGHT = 0.72
 
 
 def main():
-    figure, ax = plt.subplots(figsize=(9, 6))
+    figure, ax = plt.subplots(figsize=(11.5, 6))
     for name, (x, y, width, does) in BOXES.items():
         reference = name == "network"
         ax.add_patch(
@@ -74,7 +78,7 @@ def main():
     ax.text(10.05, 5.0, "predict", fontsize=8.5, rotation=270, va="center")
     ax.text(3.6, 6.75, "fit(X, y)", ha="center", family="monospace")
     ax.text(7.0, 6.75, "predict_proba(X)", ha="center", family="monospace")
-    ax.set(xlim=(0, 10.35), ylim=(0.5, 7))
+    ax.set(xlim=(0, 13.5), ylim=(0.5, 7))
     ax.axis("off")
     figure.tight_layout(pad=0.2)
     figure.savefig(Path(__file__).with_name("modules.png"), dpi=100)
