@@ -106,15 +106,15 @@ def with_ones(rows: int, m: int, dtype: Any) -> Array:
     return X
 
 
-def choose_block_rows(n: int, m: int, k: int, itemsize: int, n_threads: int = 1) -> int:
+def choose_block_rows(X: Any, k: int, n_threads: int = 1) -> int:
     """Rows of a block: its buffers fill the cache, and each thread has as many.
 
     Parameters
     ----------
-    n, m, k : int
-        Samples, features and hidden neurons.
-    itemsize : int
-        Bytes of a number.
+    X : ndarray or CSR matrix of shape (n, m), float
+        Samples in rows.
+    k : int
+        Hidden neurons.
     n_threads : int, default=1
         Threads that share the blocks.
 
@@ -125,8 +125,12 @@ def choose_block_rows(n: int, m: int, k: int, itemsize: int, n_threads: int = 1)
     """
     # Threads hand Python's lock over between array operations, which costs more than
     # cache misses do: with several, fewer and larger blocks are faster.
+    n, m = X.shape
+    if sparse.issparse(X):
+        # The features that a sample does not have take no place.
+        m = X.nnz // n + 1
     bytes_ = BUFFER_BYTES if n_threads == 1 else 2 * BUFFER_BYTES
-    rows = min(bytes_ // (itemsize * (2 * m + k + 8)), 8192)
+    rows = min(bytes_ // (X.dtype.itemsize * (2 * m + k + 8)), 8192)
     rounds = max(1, -(-n // (max(rows, 1) * n_threads)))
     rows = min(rows, -(-n // (rounds * n_threads)))
     unit = CHUNK_ROWS if rows >= CHUNK_ROWS else 64

@@ -30,11 +30,13 @@ Roots = Callable[[Array, Array, Array], Array]
 
 # Rows and columns of the largest matrix that is factorised.
 LARGEST = 3000
-# Entries of the rows of H that are held, 200 MB.
-MOST_ROWS = 25_000_000
+# Entries of the rows of H that are held, 80 MB.
+MOST_ROWS = 10_000_000
 # Where H is too large for either: random vectors, Lanczos steps from each, and
-# eigenvectors for predictions with their tolerance.
+# eigenvectors for predictions with their tolerance; fewer where all of them would have
+# more than so many entries.
 PROBES, STEPS, RANK, LOOSE = 8, 20, 128, 1e-2
+MOST_VECTORS = 2**24
 # Samples a parameter above which the posterior is narrow.
 MANY = 20
 # Entries of a product of a few samples' columns; and samples at a time.
@@ -412,7 +414,9 @@ class Curvature:
             return np.asarray(scale[:, None] * product)
 
         # The same vectors in each round: its noise is then that of the last one.
-        signs = np.random.RandomState(0).randint(2, size=(len(theta), PROBES))
+        p = len(theta)
+        n_probes = max(2, min(PROBES, MOST_VECTORS // (STEPS * p)))
+        signs = np.random.RandomState(0).randint(2, size=(p, n_probes))
         trace_of_log, solved = lanczos(multiply, 2.0 * signs - 1, STEPS)
         inverse = ((2 * signs - 1) * solved).mean(axis=1)
         return EstimatedPosterior(base, trace_of_log, 1 - precision / base * inverse)
@@ -426,8 +430,9 @@ class Curvature:
 
         diagonal, p = self.diagonal(theta), self.objective.size
         operator = LinearOperator((p, p), matvec=multiply, dtype=float)
+        rank = max(8, min(RANK, MOST_VECTORS // (2 * p)))
         try:
-            found = eigsh(operator, RANK, v0=scale * np.sqrt(diagonal), tol=LOOSE)
+            found = eigsh(operator, rank, v0=scale * np.sqrt(diagonal), tol=LOOSE)
         except ArpackNoConvergence as unfinished:
             found = unfinished.eigenvalues, unfinished.eigenvectors
         eigenvalues, vectors = found
@@ -461,8 +466,11 @@ class Curvature:
         step = min(max(PRODUCTS // max(per_row, 1), FEWEST), MOST)
 
         def add_block(block: Block, T: Array, Z2: Array, sums: Any) -> None:
-            for first in range(0, len(T), step):
-                few = slice(first, first + step)
+            # Products with a sparse block cost as much by features as by samples.
+            whole = in_products and sparse.issparse(block.X)
+            rows = len(T) if whole else step
+            for first in range(0, len(T), rows):
+                few = slice(first, first + rows)
                 X: Any = block.X[few]
                 if not sparse.issparse(X):
                     X = X.astype(float, copy=False)

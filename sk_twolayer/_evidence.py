@@ -305,6 +305,9 @@ class _Search:
         start = np.zeros(objective.size)
         if tol is None and whitened.length > 0:
             start = SPREAD / whitened.length * self._rng.normal(size=objective.size)
+        gtol = 0.0
+        if tol is None:
+            gtol = ROUND_TOL * whitened.length / objective.total
         is_start = True
 
         def report(_: Array, cost: float, __: float) -> bool:
@@ -322,7 +325,7 @@ class _Search:
             whitened,
             start,
             max_iter=min(ROUND_ITERATIONS, self._max_iter - len(self.history) + 1),
-            tol=0 if tol else ROUND_TOL * whitened.length / objective.total,
+            tol=gtol,
             report=report,
         )
         self.converged = solution.converged

@@ -109,7 +109,7 @@ def forward_blocks(
     half = (0.5 * W2.T).astype(dtype)
     offset = (b2[:, 0] + 0.5 * W2.sum(axis=1)).astype(dtype)
     result = np.empty((n, n_columns), dtype)
-    rows = choose_block_rows(n, m, k, dtype.itemsize, workers.n_threads)
+    rows = choose_block_rows(X, k, workers.n_threads)
     starts = range(0, n, rows)
     n_parts = min(workers.n_threads, len(starts))
 

@@ -130,10 +130,7 @@ class CrossEntropyObjective:
             output,
             sample_weight,
             standardisation,
-            block_rows
-            or choose_block_rows(
-                X.shape[0], m, n_hidden, self.dtype.itemsize, self.workers.n_threads
-            ),
+            block_rows or choose_block_rows(X, n_hidden, self.workers.n_threads),
         )
         self.n, self.total = self._samples.n, self._samples.total
         self._sparse = self._samples.is_sparse

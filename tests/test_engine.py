@@ -294,12 +294,19 @@ def test_moments_are_those_of_the_weighted_data():
 
 
 def test_block_rows_fit_the_cache_and_the_threads():
-    assert choose_block_rows(10**6, 30, 64, 8) % 256 == 0
-    assert choose_block_rows(10**6, 30, 64, 4) > choose_block_rows(10**6, 30, 64, 8)
-    assert choose_block_rows(10**6, 10**6, 10, 8) == 64
-    assert choose_block_rows(100, 30, 64, 8) == 128
+    def X(n, m, dtype=float):
+        return np.broadcast_to(np.zeros(1, dtype), (n, m))
+
+    assert choose_block_rows(X(10**6, 30), 64) % 256 == 0
+    in_float32 = choose_block_rows(X(10**6, 30, np.float32), 64)
+    assert in_float32 > choose_block_rows(X(10**6, 30), 64)
+    assert choose_block_rows(X(10**6, 10**6), 10) == 64
+    assert choose_block_rows(X(100, 30), 64) == 128
+    # Of a sparse X only the entries that it has count.
+    few = sparse.random(4000, 10_000, density=1e-3, format="csr", random_state=0)
+    assert choose_block_rows(few, 10) == choose_block_rows(X(4000, 11), 10)
     for n in (20_000, 100_000, 123_457):
-        rows = choose_block_rows(n, 30, 64, 4, 2)
+        rows = choose_block_rows(X(n, 30, np.float32), 64, 2)
         blocks = -(-n // rows)
         assert blocks % 2 == 0 and n - (blocks - 1) * rows > rows / 2
 

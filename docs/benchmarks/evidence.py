@@ -117,6 +117,15 @@ def main(names):
         ranks[ranked] = rankdata(table[:, ranked, i], axis=1).mean(axis=0)
         cells = " | ".join("—" if np.isnan(r) else f"{r:.2f}" for r in ranks)
         print(f"| **mean rank, {measure}** | {cells} |")
+    if "grid search" in models:
+        of_search = table[:, list(models).index("grid search"), 0]
+        better = (table[:, :, 0] < of_search[:, None]).sum(axis=0)
+        counts = [str(n) if r else "—" for n, r in zip(better, ranked, strict=True)]
+        print(
+            f"| sets with less log-loss than grid search, of {len(sets)} | "
+            + " | ".join(counts)
+            + " |"
+        )
     for i, measure in enumerate(["log-loss", "Brier score", "calibration error"]):
         cells = " | ".join(f"{v:.3f}" for v in np.nanmean(table[:, :, i], axis=0))
         print(f"| mean {measure} | {cells} |")
