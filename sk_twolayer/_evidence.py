@@ -32,9 +32,9 @@ B1_PRECISION, B2_PRECISION = 0.25, 0.01
 # to 0 at the same product, and an irrelevant input's precision has no end.
 LOWEST, HIGHEST = 1e-3, 1e6
 INITIAL = 1.0
-# Nats of log evidence that a move must gain; change of a precision, in e-folds a
-# well-determined weight, below which it does not move.
-GAIN, STILL = 0.2, 0.02
+# Nats of log evidence that a move must gain, in all and a sample; change of a
+# precision, in e-folds a well-determined weight, below which it does not move.
+GAIN, GAIN_OF_SAMPLE, STILL = 0.2, 1e-4, 0.02
 MOST_ROUNDS = 60
 # Largest entry of the sum's gradient at which a round ends, where A is the unit: the
 # cost is then about p / 2 times its square above its minimum, in nats.
@@ -42,7 +42,8 @@ ROUND_TOL = 0.1
 # Rounds begin beside the last weights, so many standard deviations of the posterior
 # away: neurons that have become the same one would otherwise stay so.
 SPREAD = 0.3
-# Iterations of a round; A, which they go by, is then computed anew.
+# Iterations of a round; A, which they go by, is then computed anew. Of many variables
+# A takes as long as p / 12 iterations, and a round has a quarter of that.
 ROUND_ITERATIONS = 20
 
 
@@ -270,7 +271,8 @@ class _Search:
             if step.max() <= STILL or self._was_tried(alpha):
                 continue
             found = self._next(best, alpha, None)
-            if found.log_evidence > best.log_evidence + GAIN and not self.stopped:
+            gain = max(GAIN, GAIN_OF_SAMPLE * self.objective.total)
+            if found.log_evidence > best.log_evidence + gain and not self.stopped:
                 self._lucky = i
                 return found
             if self.exhausted:
@@ -305,6 +307,7 @@ class _Search:
         start = np.zeros(objective.size)
         if tol is None and whitened.length > 0:
             start = SPREAD / whitened.length * self._rng.normal(size=objective.size)
+        most = max(ROUND_ITERATIONS, objective.size // 48)
         gtol = 0.0
         if tol is None:
             gtol = ROUND_TOL * whitened.length / objective.total
@@ -324,7 +327,7 @@ class _Search:
         solution = lbfgs(
             whitened,
             start,
-            max_iter=min(ROUND_ITERATIONS, self._max_iter - len(self.history) + 1),
+            max_iter=min(most, self._max_iter - len(self.history) + 1),
             tol=gtol,
             report=report,
         )
