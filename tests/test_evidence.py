@@ -201,7 +201,12 @@ def nonlinear(n=2000):
 def test_evidence_is_stationary_where_the_search_ends(monkeypatch):
     """Its derivative by log alpha, (gamma - alpha |w|^2) / 2, is about 0."""
     # A search that goes on as long as anything at all is gained.
-    for name, value in (("GAIN", 1e-4), ("ROUND_TOL", 1e-3), ("ROUND_ITERATIONS", 200)):
+    for name, value in {
+        "GAIN": 1e-4,
+        "GAIN_OF_SAMPLE": 0,
+        "ROUND_TOL": 1e-3,
+        "ROUND_ITERATIONS": 200,
+    }.items():
         monkeypatch.setattr(_evidence, name, value)
     X, y = nonlinear()
     model = quick(n_hidden=2, alpha="auto", tol=1e-6, random_state=1).fit(X, y)
