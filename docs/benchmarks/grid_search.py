@@ -25,7 +25,7 @@ def compare(blas_threads, peer, target):
             GridSearchCV(make_pipeline(StandardScaler(), model), grid).fit(X, y)
 
     def ours():
-        search(TwoLayerSigmoidClassifier(random_state=0), nullcontext())
+        search(TwoLayerSigmoidClassifier(16, random_state=0), nullcontext())
 
     def theirs():
         model = MLPClassifier(

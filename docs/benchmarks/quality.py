@@ -41,7 +41,7 @@ def ours(X, y, draw=initial_parameters, memory=_solvers.MEMORY):
     before = _training.initial_parameters, _solvers.MEMORY
     _training.initial_parameters, _solvers.MEMORY = draw, memory
     try:
-        model = TwoLayerSigmoidClassifier(alpha=1.0, max_iter=ITERATIONS, tol=1e-8)
+        model = TwoLayerSigmoidClassifier(16, alpha=1.0, max_iter=ITERATIONS, tol=1e-8)
         return median_cost(model, X, y)
     finally:
         _training.initial_parameters, _solvers.MEMORY = before

@@ -2,7 +2,8 @@
 Calibration
 ===========
 
-How often a probability of 0.8 comes true, for different penalties.
+How often a probability of 0.8 comes true, for different penalties and for the one that
+the evidence chooses.
 """
 
 import matplotlib.pyplot as plt
@@ -19,12 +20,12 @@ X, y = load_breast_cancer(return_X_y=True)
 X = X[:, :5]  # radius, texture, perimeter, area, smoothness: not all too easy
 cv = StratifiedKFold(5, shuffle=True, random_state=0)
 figure, ax = plt.subplots(figsize=(6, 5), layout="constrained")
-for alpha in (0.001, 1.0, 100.0):
+for alpha in (0.001, 1.0, 100.0, "auto"):
     model = make_pipeline(
         StandardScaler(),
         TwoLayerSigmoidClassifier(alpha=alpha, max_iter=5000, random_state=0),
     )
     p = cross_val_predict(model, X, y, cv=cv, method="predict_proba")[:, 1]
-    name = f"alpha={alpha:g}, Brier score {brier_score_loss(y, p):.4f}"
+    name = f"alpha={alpha}, Brier score {brier_score_loss(y, p):.4f}"
     CalibrationDisplay.from_predictions(y, p, n_bins=6, name=name, ax=ax)
 plt.show()

@@ -28,7 +28,7 @@ search = GridSearchCV(
     network,
     {
         "twolayersigmoidclassifier__n_hidden": [4, 16],
-        "twolayersigmoidclassifier__alpha": [0.1, 1.0, 10.0],
+        "twolayersigmoidclassifier__alpha": ["auto", 0.1, 1.0, 10.0],
     },
     scoring="neg_log_loss",
 ).fit(X_train, y_train)
