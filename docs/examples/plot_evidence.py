@@ -22,28 +22,27 @@ models = {
     ),
 }
 
-figure, axes = plt.subplots(1, 4, figsize=(15, 3.6), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
 for ax, (name, model) in zip(axes, models.items()):
-    model.fit(X, y)
-    p = model.predict_proba(points)[:, 1].reshape(grid.shape[:2])
-    shown = ax.contourf(
-        *np.moveaxis(grid, -1, 0), p, np.linspace(0, 1, 11), cmap="RdBu"
-    )
+    p = model.fit(X, y).predict_proba(points)[:, 1].reshape(grid.shape[:2])
+    shown = ax.contourf(*grid.T, p.T, np.linspace(0, 1, 11), cmap="RdBu")
     ax.scatter(*X.T, c=y, cmap="RdBu", edgecolor="black", s=15)
     ax.set_title(name)
-figure.colorbar(shown, ax=axes[:3], label="probability of the second class")
+figure.colorbar(shown, ax=axes, label="probability of the second class")
+plt.show()
 
 # %%
 # The standard deviation of Z2 is behind that: small at the data, large elsewhere.
 
 model = models['alpha="auto"']
-std = model.decision_function(points, return_std=True)[1].reshape(grid.shape[:2])
-shown = axes[3].contourf(*np.moveaxis(grid, -1, 0), std, 12, cmap="viridis")
-axes[3].scatter(*X.T, c="white", edgecolor="black", s=15)
-axes[3].set_title("standard deviation of Z2")
-figure.colorbar(shown, ax=axes[3], label="nats")
+Z2, std = model.decision_function(points, return_std=True)
+
+figure, ax = plt.subplots(figsize=(5, 3.6), layout="constrained")
+shown = ax.contourf(*grid.T, std.reshape(grid.shape[:2]).T, 12, cmap="viridis")
+ax.scatter(*X.T, c="white", edgecolor="black", s=15)
+figure.colorbar(shown, label="standard deviation of Z2 (nats)")
 plt.show()
 
 print(f"alpha_ of W1 and W2: {model.alpha_.round(3)}")
 print(f"log_evidence_: {model.log_evidence_:.1f}")
-print(f"n_effective_parameters_: {model.n_effective_parameters_:.1f} of 65")
+print(f"n_effective_parameters_: {model.n_effective_parameters_:.1f} of 41")
