@@ -123,13 +123,13 @@ def choose_block_rows(X: Any, k: int, n_threads: int = 1) -> int:
     int
         Rows, a multiple of 64, and of `CHUNK_ROWS` where there are as many.
     """
-    # Threads hand Python's lock over between array operations, which costs more than
-    # cache misses do: with several, fewer and larger blocks are faster.
     n, m = (int(size) for size in X.shape)
     if sparse.issparse(X):
         # The features that a sample does not have take no place.
         m = int(X.nnz) // n + 1
     itemsize = int(X.dtype.itemsize)
+    # Threads hand Python's lock over between array operations, which costs more than
+    # cache misses do: with several, fewer and larger blocks are faster.
     bytes_ = BUFFER_BYTES if n_threads == 1 else 2 * BUFFER_BYTES
     rows = min(bytes_ // (itemsize * (2 * m + k + 8)), 8192)
     rounds = max(1, -(-n // (max(rows, 1) * n_threads)))

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from sk_twolayer._blocks import Block
+from sk_twolayer._blocks import Block, with_ones
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._posterior import (
     DensePosterior,
     EstimatedPosterior,
+    FactorisedPosterior,
     LowRankPosterior,
     Posterior,
     lanczos,
@@ -58,7 +59,7 @@ def standardised(X: Any, center: Array, scale: Array) -> Array:
     ndarray of shape (b, m + 1), float64
         (X - center) * scale, and a column of ones.
     """
-    result = np.ones((X.shape[0], X.shape[1] + 1))
+    result = with_ones(X.shape[0], X.shape[1], float)
     features = result[:, :-1]
     features[...] = X.toarray() if sparse.issparse(X) else X
     features -= center
@@ -226,7 +227,7 @@ class Curvature:
 
     def predictive(
         self, theta: Array, precision: Array, posterior: Posterior
-    ) -> Posterior:
+    ) -> FactorisedPosterior:
         """The Gaussian that predictions are made with.
 
         Where the training samples are not many, the cost's curvature is its mean over
@@ -244,16 +245,16 @@ class Curvature:
 
         Returns
         -------
-        Posterior
+        FactorisedPosterior
             The Gaussian. Source: Opper and Archambeau, Neural Computation 21, 2009,
             equation 16, of which this is the first iteration.
         """
         objective = self.objective
-        if self.method == "lanczos":
+        if isinstance(posterior, EstimatedPosterior):
             return self._low_rank(theta, precision)
         if objective.total > MANY * objective.size:
             return posterior
-        output, W2 = objective.output, objective.split(theta)[1][:-1].T
+        output, W2 = objective.output, self._W2(theta)
 
         def mean_roots(X: Array, T: Array, Z2: Array) -> Array:
             rows = jacobian_rows(X, T, W2, output.contrasts(Z2))
@@ -262,7 +263,12 @@ class Curvature:
 
         return self._factorise(theta, precision, mean_roots)
 
-    def _factorise(self, theta: Array, precision: Array, roots: Roots) -> Posterior:
+    def _W2(self, theta: Array) -> Array:
+        return np.asarray(self.objective.split(theta)[1][:-1].T)
+
+    def _factorise(
+        self, theta: Array, precision: Array, roots: Roots
+    ) -> FactorisedPosterior:
         if self.method == "exact":
             return DensePosterior(precision, self.matrix(theta, roots))
         return LowRankPosterior(precision, self.rows(theta, roots), None)
@@ -286,7 +292,7 @@ class Curvature:
             H.
         """
         k, K, m1 = self.objective.k, self.objective.n_outputs, self.objective.m + 1
-        W2 = self.objective.split(theta)[1][:-1].T
+        W2 = self._W2(theta)
         neurons, features, units = _Pairs(k), _Pairs(m1), _Pairs(k + 1)
         mixed = k * (k + 1) * K
 
@@ -338,7 +344,7 @@ class Curvature:
         ndarray of shape (n K, p), float64
             The rows.
         """
-        W2 = self.objective.split(theta)[1][:-1].T
+        W2 = self._W2(theta)
 
         def add(X: Array, T: Array, roots: Array, sums: list[Array]) -> None:
             sums.append(jacobian_rows(X, T, W2, roots))
@@ -363,7 +369,7 @@ class Curvature:
         """
         objective, t = self.objective, V.shape[1]
         k, K = objective.k, objective.n_outputs
-        W2 = objective.split(theta)[1][:-1].T
+        W2 = self._W2(theta)
         cut = (objective.m + 1) * k
         first, second = V[:cut].reshape(-1, k * t), V[cut:].reshape(-1, K * t)
 
@@ -392,7 +398,7 @@ class Curvature:
         ndarray of shape (p,), float64
             The diagonal.
         """
-        W2 = self.objective.split(theta)[1][:-1].T
+        W2 = self._W2(theta)
 
         def add(X: _Rows, T: Array, roots: Array, sums: Array) -> None:
             hidden, slopes = _hidden(T)
@@ -403,7 +409,7 @@ class Curvature:
 
         return self._sum(theta, add)[:, 0]
 
-    def _estimate(self, theta: Array, precision: Array) -> Posterior:
+    def _estimate(self, theta: Array, precision: Array) -> EstimatedPosterior:
         """Trace and determinant by Lanczos from a few random vectors."""
         base = precision + self.diagonal(theta)
         scale = 1 / np.sqrt(base)
@@ -421,7 +427,7 @@ class Curvature:
         inverse = ((2 * signs - 1) * solved).mean(axis=1)
         return EstimatedPosterior(base, trace_of_log, 1 - precision / base * inverse)
 
-    def _low_rank(self, theta: Array, precision: Array) -> Posterior:
+    def _low_rank(self, theta: Array, precision: Array) -> LowRankPosterior:
         """H's largest eigenvalues where the prior is the unit, and its diagonal."""
         scale = 1 / np.sqrt(precision)
 

@@ -44,7 +44,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 DTYPES = [np.float64, np.float32]
 # Of a saved model; raised when the attributes of a fitted model change.
 STATE_FORMAT = 2
-# What evidence and committee add to a fitted model, and is gone after a fit without.
+# What only some fits add to a model, and is gone after a fit that does not.
 OPTIONAL = (
     "log_evidence_",
     "n_effective_parameters_",
@@ -539,8 +539,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     ) -> dict[str, Any]:
         """What `predict` needs, as attributes, and what the evidence is so far."""
         found: dict[str, Any] = {}
-        if not self._settings().by_evidence:
-            found = {"alpha_": self._settings().fixed_alpha}
+        settings = self._settings()
+        if not settings.by_evidence:
+            found = {"alpha_": settings.fixed_alpha}
         elif evidence is not None:
             found = {
                 "alpha_": evidence.alpha,

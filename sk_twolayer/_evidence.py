@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sk_twolayer._curvature import Curvature
 from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._posterior import Posterior
+from sk_twolayer._posterior import FactorisedPosterior, Posterior
 from sk_twolayer._solvers import Report, lbfgs
 
 Array = NDArray[Any]
@@ -157,7 +157,7 @@ class EvidenceSolution(NamedTuple):
     ----------
     best : Evidence
         That of the highest log evidence.
-    predictive : Posterior
+    predictive : FactorisedPosterior
         The Gaussian about its theta that predictions are made with.
     method : {"exact", "kernel", "lanczos"}
         How A was handled.
@@ -173,7 +173,7 @@ class EvidenceSolution(NamedTuple):
     """
 
     best: Evidence
-    predictive: Posterior
+    predictive: FactorisedPosterior
     method: str
     history: list[float]
     rounds: list[tuple[Array, float]]

@@ -9,40 +9,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
 Array = NDArray[Any]
-
-
-class Posterior(Protocol):
-    """What the evidence and the predictions need.
-
-    Attributes
-    ----------
-    log_determinant : float
-        Log |A|.
-    well_determined : ndarray of shape (p,), float64
-        Part of each variable that the data determine, 1 - D_i (A^-1)_ii in [0, 1].
-    steepest : float
-        Largest diagonal entry of A.
-    """
-
-    log_determinant: float
-    well_determined: Array
-    steepest: float
-
-    def variances(self, rows: Array) -> Array:
-        """Variance rows A^-1 rows' of each row (b, p): (b,)."""
-
-    def whiten(self, u: Array) -> Array:
-        """S u, where S makes A about the identity: S' A S ~ I."""
-
-    def whiten_gradient(self, gradient: Array) -> Array:
-        """S' gradient."""
 
 
 class DensePosterior:
@@ -87,7 +60,23 @@ class DensePosterior:
         return np.asarray(linalg.blas.dtrmv(self._root, gradient, lower=1))
 
 
-class LowRankPosterior:
+class _ByDiagonal:
+    """What A's diagonal alone gives."""
+
+    def __init__(self, diagonal: Array) -> None:
+        self.steepest = float(diagonal.max())
+        self._jacobi = 1 / np.sqrt(diagonal)
+
+    def whiten(self, u: Array) -> Array:
+        """S u with S one over the root of A's diagonal."""
+        return np.asarray(self._jacobi * u)
+
+    def whiten_gradient(self, gradient: Array) -> Array:
+        """S' gradient."""
+        return np.asarray(self._jacobi * gradient)
+
+
+class LowRankPosterior(_ByDiagonal):
     """From rows R (r, p) with H = R'R + diag(rest).
 
     Parameters
@@ -118,8 +107,7 @@ class LowRankPosterior:
         self._scale = 1 / np.sqrt(base)
         scaled = rows * self._scale
         of_rows = np.einsum("ij,ij->j", scaled, scaled)
-        self.steepest = float((base * (1 + of_rows)).max())
-        self._jacobi = self._scale / np.sqrt(1 + of_rows)
+        super().__init__(base * (1 + of_rows))
         small = scaled @ scaled.T
         np.einsum("ii->i", small)[...] += 1
         root, log_determinant = _inverse_root(small)
@@ -134,17 +122,9 @@ class LowRankPosterior:
         known = np.square(scaled @ self._known.T).sum(axis=1)
         return np.asarray(np.maximum(np.square(scaled).sum(axis=1) - known, 0))
 
-    def whiten(self, u: Array) -> Array:
-        """S u with S one over the root of A's diagonal."""
-        return np.asarray(self._jacobi * u)
 
-    def whiten_gradient(self, gradient: Array) -> Array:
-        """S' gradient."""
-        return np.asarray(self._jacobi * gradient)
-
-
-class EstimatedPosterior:
-    """From estimates: for the evidence, not for predictions.
+class EstimatedPosterior(_ByDiagonal):
+    """From estimates: for the evidence. It has no variances, and so no predictions.
 
     Parameters
     ----------
@@ -168,22 +148,13 @@ class EstimatedPosterior:
     def __init__(
         self, base: Array, trace_of_log: float, well_determined: Array
     ) -> None:
-        self._scale = 1 / np.sqrt(base)
-        self.steepest = float(base.max())
+        super().__init__(base)
         self.log_determinant = trace_of_log + float(np.log(base).sum())
         self.well_determined = well_determined
 
-    def variances(self, rows: Array) -> Array:
-        """Not known."""
-        raise NotImplementedError
 
-    def whiten(self, u: Array) -> Array:
-        """S u with S one over the root of A's diagonal."""
-        return np.asarray(self._scale * u)
-
-    def whiten_gradient(self, gradient: Array) -> Array:
-        """S' gradient."""
-        return np.asarray(self._scale * gradient)
+FactorisedPosterior = DensePosterior | LowRankPosterior
+Posterior = FactorisedPosterior | EstimatedPosterior
 
 
 def lanczos(

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._curvature import jacobian_rows, standardised
 from sk_twolayer._outputs import Output
-from sk_twolayer._posterior import Posterior
+from sk_twolayer._posterior import FactorisedPosterior
 
 Array = NDArray[Any]
 
@@ -25,7 +25,7 @@ class Predictive:
 
     Parameters
     ----------
-    posterior : Posterior
+    posterior : FactorisedPosterior
         Of theta.
     standardisation : Standardisation
         That of training.
@@ -37,7 +37,7 @@ class Predictive:
 
     def __init__(
         self,
-        posterior: Posterior,
+        posterior: FactorisedPosterior,
         standardisation: Standardisation,
         W2: Array,
         output: Output,
