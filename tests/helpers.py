@@ -3,12 +3,27 @@
 import numpy as np
 
 from sk_twolayer import TwoLayerSigmoidClassifier
+from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer.network import Parameters
 
 
 def quick(**options):
     defaults = {"n_hidden": 4, "alpha": 1.0, "random_state": 0}
     return TwoLayerSigmoidClassifier(**defaults | options)
+
+
+def interrupt_at(monkeypatch, call):
+    """Ctrl-C in that block of an evaluation, counted from 1."""
+    calls = {"n": 0}
+    original = CrossEntropyObjective._add_block
+
+    def interrupt(self, *arguments):
+        calls["n"] += 1
+        if calls["n"] == call:
+            raise KeyboardInterrupt
+        return original(self, *arguments)
+
+    monkeypatch.setattr(CrossEntropyObjective, "_add_block", interrupt)
 
 
 def pack(parameters):

@@ -30,7 +30,7 @@ from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._posterior import DensePosterior, LowRankPosterior, lanczos
 from sk_twolayer._start import initial_parameters, standardise
-from tests.helpers import quick
+from tests.helpers import interrupt_at, quick
 
 KINDS = ["binary", "multiclass", "multilabel"]
 
@@ -558,16 +558,7 @@ def test_too_few_iterations_warn_and_still_give_a_model(data):
 @pytest.mark.parametrize("at", [12, 150])
 def test_ctrl_c_keeps_the_best_evidence(data, at, monkeypatch):
     X, y = data
-    calls = {"n": 0}
-    original = CrossEntropyObjective._add_block
-
-    def interrupt(self, *arguments):
-        calls["n"] += 1
-        if calls["n"] == at:
-            raise KeyboardInterrupt
-        return original(self, *arguments)
-
-    monkeypatch.setattr(CrossEntropyObjective, "_add_block", interrupt)
+    interrupt_at(monkeypatch, at)
     model = quick(alpha="auto")
     with pytest.warns(ConvergenceWarning, match="interrupted after"):
         model.fit(X, y)

@@ -16,7 +16,7 @@ from sk_twolayer._blocks import Standardisation
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import Adam, Momentum, full_batch, lbfgs, mini_batch
-from tests.helpers import quick
+from tests.helpers import interrupt_at, quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -307,16 +307,7 @@ def test_verbose_prints_one_aligned_line_an_iteration(data, solver, capsys):
 @pytest.mark.parametrize("solver", ["lbfgs", "gd", "adam"])
 def test_ctrl_c_keeps_the_best_weights(data, solver, monkeypatch):
     X, y = data
-    calls = {"n": 0}
-    original = CrossEntropyObjective._add_block
-
-    def interrupt(self, *arguments):
-        calls["n"] += 1
-        if calls["n"] == 20:
-            raise KeyboardInterrupt
-        return original(self, *arguments)
-
-    monkeypatch.setattr(CrossEntropyObjective, "_add_block", interrupt)
+    interrupt_at(monkeypatch, 20)
     model = quick(solver=solver, learning_rate=0.05)
     with pytest.warns(ConvergenceWarning, match="interrupted after"):
         model.fit(X, y)
