@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from sk_twolayer._blocks import Block, with_ones
+from sk_twolayer._blocks import Block
+from sk_twolayer._covariance import Covariance
+from sk_twolayer._jacobian import Pairs, hidden_layer, jacobian_rows, standardised
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._posterior import (
     DensePosterior,
@@ -44,91 +46,24 @@ MANY = 20
 PRODUCTS, FEWEST, MOST = 2**21, 16, 256
 
 
-def standardised(X: Any, center: Array, scale: Array) -> Array:
-    """Samples as training saw them, dense, beside a 1.
+def dense_rows(objective: CrossEntropyObjective, X: Any) -> Array:
+    """A block's samples as the derivatives take them.
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (b, m), float
-        Samples in rows.
-    center, scale : ndarray of shape (m,), float64
-        The standardisation.
+    objective : CrossEntropyObjective
+        Has the standardisation.
+    X : ndarray of shape (b, m + 1) or CSR matrix of shape (b, m), float
+        Samples of a block.
 
     Returns
     -------
     ndarray of shape (b, m + 1), float64
-        (X - center) * scale, and a column of ones.
+        Standardised, beside a 1.
     """
-    result = with_ones(X.shape[0], X.shape[1], float)
-    features = result[:, :-1]
-    features[...] = X.toarray() if sparse.issparse(X) else X
-    features -= center
-    features *= scale
-    return result
-
-
-def jacobian_rows(X: Array, T: Array, W2: Array, roots: Array) -> Array:
-    """Rows C J of some samples.
-
-    Parameters
-    ----------
-    X : ndarray of shape (b, m + 1), float64
-        From `standardised`.
-    T : ndarray of shape (b, k), float
-        tanh(Z1 / 2).
-    W2 : ndarray of shape (K, k), float64
-        Second layer's weights.
-    roots : ndarray of shape (b, K, K), float64
-        C of each sample.
-
-    Returns
-    -------
-    ndarray of shape (b K, p), float64
-        The rows, in theta's layout. Source: dZ2/dW2 = A1 (here less 1/2), dZ2/db2 = 1,
-        dZ2/dW1 = W2' * sigma'(Z1) X'.
-    """
-    (b, m1), (K, k) = X.shape, W2.shape
-    hidden, slopes = _hidden(T)
-    rows = np.empty((b, K, m1 * k + (k + 1) * K))
-    by_Z1 = roots @ (W2 * slopes[:, None, :])
-    first = rows[:, :, : m1 * k].reshape(b, K, m1, k)
-    np.multiply(X[:, None, :, None], by_Z1[:, :, None, :], out=first)
-    second = rows[:, :, m1 * k :].reshape(b, K, k + 1, K)
-    np.multiply(hidden[:, None, :, None], roots[:, :, None, :], out=second)
-    return rows.reshape(b * K, -1)
-
-
-def _hidden(T: Array) -> tuple[Array, Array]:
-    """A1 - 1/2 beside a 1 (b, k + 1), and sigma'(Z1) (b, k)."""
-    T = T.astype(float)
-    hidden = np.ones((len(T), T.shape[1] + 1))
-    np.multiply(T, 0.5, out=hidden[:, :-1])
-    return hidden, (1 - T * T) / 4
-
-
-class _Pairs:
-    """Products of two columns, each pair once."""
-
-    def __init__(self, n_columns: int) -> None:
-        self.size = n_columns * (n_columns + 1) // 2
-        self._starts = [i * n_columns - i * (i - 1) // 2 for i in range(n_columns + 1)]
-        i, j = np.triu_indices(n_columns)
-        self._flat = i * n_columns + j
-        self.index = np.empty((n_columns, n_columns), np.intp)
-        self.index[i, j] = self.index[j, i] = np.arange(self.size)
-
-    def products(self, A: Array) -> Array:
-        """(b, size) from (b, columns), or the sum over c from (b, c, columns)."""
-        if A.ndim == 3 and A.shape[1] > 1:
-            squares = A.transpose(0, 2, 1) @ A
-            return np.take(squares.reshape(len(A), -1), self._flat, axis=1)
-        A = A.reshape(len(A), -1)
-        result = np.empty((len(A), self.size))
-        for i, (start, end) in enumerate(
-            zip(self._starts, self._starts[1:], strict=False)
-        ):
-            np.multiply(A[:, i:], A[:, i : i + 1], out=result[:, start:end])
-        return result
+    if sparse.issparse(X):
+        return standardised(X, objective.center, objective.scale)
+    return np.asarray(X.astype(float, copy=False))
 
 
 class _DenseRows:
@@ -227,7 +162,7 @@ class Curvature:
 
     def predictive(
         self, theta: Array, precision: Array, posterior: Posterior
-    ) -> FactorisedPosterior:
+    ) -> tuple[Covariance, Roots | None]:
         """The Gaussian that predictions are made with.
 
         Where the training samples are not many, the cost's curvature is its mean over
@@ -245,23 +180,29 @@ class Curvature:
 
         Returns
         -------
-        FactorisedPosterior
-            The Gaussian. Source: Opper and Archambeau, Neural Computation 21, 2009,
-            equation 16, of which this is the first iteration.
+        covariance : Covariance
+            That of Z2 under the Gaussian. Source: Opper and Archambeau, Neural
+            Computation 21, 2009, equation 16, of which this is the first iteration.
+        roots : callable or None
+            Gives C (b, K, K) of samples X (b, m + 1), T (b, k) and Z2 (b, K), C'C being
+            the mean curvature; None where it is that at theta.
         """
         objective = self.objective
+        k, K = objective.k, objective.n_outputs
         if isinstance(posterior, EstimatedPosterior):
-            return self._low_rank(theta, precision)
+            return self._low_rank(theta, precision).covariance(k, K), None
+        covariance = posterior.covariance(k, K)
         if objective.total > MANY * objective.size:
-            return posterior
+            return covariance, None
         output, W2 = objective.output, self._W2(theta)
 
         def mean_roots(X: Array, T: Array, Z2: Array) -> Array:
-            rows = jacobian_rows(X, T, W2, output.contrasts(Z2))
-            kappa = output.shrinkage(posterior.variances(rows).reshape(Z2.shape))
+            variances = output.variances(Z2, covariance(X, T, W2))
+            kappa = output.shrinkage(variances)
             return output.curvature_root(kappa * Z2) * np.sqrt(kappa)[:, :, None]
 
-        return self._factorise(theta, precision, mean_roots)
+        averaged = self._factorise(theta, precision, mean_roots)
+        return averaged.covariance(k, K), mean_roots
 
     def _W2(self, theta: Array) -> Array:
         return np.asarray(self.objective.split(theta)[1][:-1].T)
@@ -293,7 +234,7 @@ class Curvature:
         """
         k, K, m1 = self.objective.k, self.objective.n_outputs, self.objective.m + 1
         W2 = self._W2(theta)
-        neurons, features, units = _Pairs(k), _Pairs(m1), _Pairs(k + 1)
+        neurons, features, units = Pairs(k), Pairs(m1), Pairs(k + 1)
         mixed = k * (k + 1) * K
 
         def start() -> tuple[Array, Array, Array]:
@@ -306,7 +247,7 @@ class Curvature:
         def add(
             X: Array, T: Array, roots: Array, sums: tuple[Array, Array, Array]
         ) -> None:
-            hidden, slopes = _hidden(T)
+            hidden, slopes = hidden_layer(T)
             by_Z1 = roots @ (W2 * slopes[:, None, :])
             sums[0][...] += neurons.products(by_Z1).T @ features.products(X)
             across = by_Z1.transpose(0, 2, 1) @ roots
@@ -374,7 +315,7 @@ class Curvature:
         first, second = V[:cut].reshape(-1, k * t), V[cut:].reshape(-1, K * t)
 
         def add(X: _Rows, T: Array, roots: Array, sums: Array) -> None:
-            hidden, slopes = _hidden(T)
+            hidden, slopes = hidden_layer(T)
             slopes = slopes[:, :, None]
             step = W2 @ (X.times(first).reshape(-1, k, t) * slopes)
             step += (hidden @ second).reshape(-1, K, t)
@@ -401,7 +342,7 @@ class Curvature:
         W2 = self._W2(theta)
 
         def add(X: _Rows, T: Array, roots: Array, sums: Array) -> None:
-            hidden, slopes = _hidden(T)
+            hidden, slopes = hidden_layer(T)
             by_first, by_second = self.objective.split(sums[:, 0])
             by_Z1 = np.square(roots @ (W2 * slopes[:, None, :])).sum(axis=1)
             by_first += X.squared(by_Z1)
@@ -478,13 +419,12 @@ class Curvature:
             for first in range(0, len(T), rows):
                 few = slice(first, first + rows)
                 X: Any = block.X[few]
-                if not sparse.issparse(X):
-                    X = X.astype(float, copy=False)
-                    X = _DenseRows(X) if in_products else X
-                elif in_products:
+                if not in_products:
+                    X = dense_rows(objective, X)
+                elif sparse.issparse(X):
                     X = _SparseRows(X, objective.center, objective.scale)
                 else:
-                    X = standardised(X, objective.center, objective.scale)
+                    X = _DenseRows(X.astype(float, copy=False))
                 of_few = roots(X, T[few], Z2[few].astype(float))
                 if block.weight is not None:
                     weight = np.sqrt(block.weight[few].astype(float))

@@ -43,7 +43,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 DTYPES = [np.float64, np.float32]
 # Of a saved model; raised when the attributes of a fitted model change.
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 # What only some fits add to a model, and is gone after a fit that does not.
 OPTIONAL = (
     "log_evidence_",
@@ -52,6 +52,7 @@ OPTIONAL = (
     "log_evidence_curve_",
     "alpha_curve_",
     "evidence_method_",
+    "moderation_",
     "estimators_",
     "validation_loss_curve_",
     "_optimizer",
@@ -190,7 +191,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     log_evidence_ : float
         Log of the probability of y under `alpha_` and its network, in nats, about one
         of the k! 2^k equivalent optima; compares `n_hidden`, "auto" with "ard", and
-        starts. This and the next five only after the evidence chose alpha.
+        starts. This and the next six only after the evidence chose alpha.
     n_effective_parameters_ : float
         Parameters that the data determine: sum of gamma over weights and biases.
     feature_relevance_ : ndarray of shape (m,), float64
@@ -204,6 +205,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     evidence_method_ : {"exact", "kernel", "lanczos"}
         How the Gauss-Newton matrix was handled: whole, by its n K rows where these are
         fewer than parameters, or estimated from products.
+    moderation_ : float
+        Part of Z2's variance that `predict_proba` takes into account, in [0, 1], chosen
+        by leave-one-out; 1 where there are 20 samples a parameter.
     estimators_ : list of TwoLayerSigmoidClassifier
         The `n_init` networks, the best first; only with `committee`. The attributes
         here are the first one's.
@@ -552,7 +556,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 found["feature_relevance_"] = evidence.deviations[:-1]
         return {
             **found,
-            "_posterior": None,
+            "_covariance": None,
             **{f"{name}_": value for name, value in parameters._asdict().items()},
             "classes_": labels.classes,
             "n_outputs_": labels.n_outputs,
@@ -572,7 +576,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         )
         self.__dict__.update(attributes)
         if found is not None:
-            self._posterior = found.predictive
+            self._covariance = found.covariance
+            self.moderation_ = found.moderation
             self.evidence_method_ = found.method
             self.log_evidence_curve_ = [value for _, value in found.rounds]
             self.alpha_curve_ = np.array([alpha for alpha, _ in found.rounds])
@@ -605,7 +610,16 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             # Before alpha could be chosen by the evidence.
             state.setdefault("committee", False)
             if "W1_" in state:
-                state |= {"alpha_": state["alpha"], "_posterior": None}
+                state |= {"alpha_": state["alpha"], "_covariance": None}
+        elif found == 2:
+            # Before the strength of the moderation could be chosen.
+            posterior = state.pop("_posterior", None)
+            if "W1_" in state:
+                state["_covariance"] = None
+            if posterior is not None:
+                K, k = state["W2_"].shape
+                state["_covariance"] = posterior.covariance(k, K)
+                state["moderation_"] = 1.0
         elif found != STATE_FORMAT:
             raise ValueError(
                 f"This model was saved by sk_twolayer {version} (state format {found}); "
@@ -680,7 +694,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     def _Z2_and_std(self, X: ArrayLike) -> tuple[Array, Array]:
         """Z2 at the most probable weights and its standard deviation."""
-        if self._posterior is None:
+        if self._covariance is None:
             raise ValueError(
                 "return_std=True needs a fit with alpha='auto' or alpha='ard' by "
                 f"solver='lbfgs'; this one had alpha={self.alpha!r}."
@@ -734,9 +748,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             Probabilities, in the order of ``classes_``. Source: A2 = sigma(Z2), or
             softmax. After a fit by the evidence they are moderated, that is nearer to
             each other where the weights' uncertainty is larger: sigma(Z2 / sqrt(1 +
-            pi s^2 / 8)) with s the standard deviation of Z2, or softmax of it with s^2
-            the mean variance of Z2_i - Z2_j (MacKay, 1992). Of a committee the mean of
-            its members'.
+            c pi s^2 / 8)) with c ``moderation_`` and s the standard deviation of Z2, or
+            softmax of it with s^2 the mean variance of Z2_i - Z2_j (MacKay, 1992, where
+            c is 1). Of a committee the mean of its members'.
 
         Raises
         ------
@@ -840,9 +854,13 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             reset=False,
         )
         change = None
-        if self._posterior is not None and uncertain is not None:
+        if self._covariance is not None and uncertain is not None:
             predictive = Predictive(
-                self._posterior, self._standardisation, self.W2_, self._output()
+                self._covariance,
+                self._standardisation,
+                self.W2_,
+                self._output(),
+                self.moderation_,
             )
             change = partial(uncertain, predictive)
         workers = Workers.for_samples(samples, len(self.W1_), self.n_jobs)

@@ -18,9 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_twolayer._covariance import Covariance
 from sk_twolayer._curvature import Curvature
+from sk_twolayer._moderation import choose_moderation
 from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._posterior import FactorisedPosterior, Posterior
+from sk_twolayer._posterior import Posterior
 from sk_twolayer._solvers import Report, lbfgs
 
 Array = NDArray[Any]
@@ -157,8 +159,10 @@ class EvidenceSolution(NamedTuple):
     ----------
     best : Evidence
         That of the highest log evidence.
-    predictive : FactorisedPosterior
-        The Gaussian about its theta that predictions are made with.
+    covariance : Covariance
+        That of Z2 under the Gaussian about its theta that predictions are made with.
+    moderation : float
+        Part of Z2's variance that moderates predictions, in [0, 1].
     method : {"exact", "kernel", "lanczos"}
         How A was handled.
     history : list of float
@@ -173,7 +177,8 @@ class EvidenceSolution(NamedTuple):
     """
 
     best: Evidence
-    predictive: FactorisedPosterior
+    covariance: Covariance
+    moderation: float
     method: str
     history: list[float]
     rounds: list[tuple[Array, float]]
@@ -417,12 +422,16 @@ def maximise_evidence(
         interrupted = True
     best = search.best
     assert best is not None
-    predictive = search.curvature.predictive(
+    covariance, roots = search.curvature.predictive(
         best.theta, prior.precision(best.alpha), best.posterior
     )
+    moderation = 1.0
+    if roots is not None:
+        moderation = choose_moderation(objective, best.theta, covariance, roots)
     return EvidenceSolution(
         best,
-        predictive,
+        covariance,
+        moderation,
         search.curvature.method,
         search.history,
         search.rounds,

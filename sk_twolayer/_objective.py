@@ -160,6 +160,33 @@ class CrossEntropyObjective:
         n_product = self.k if self._needs_dZ1 else m + 1
         return _Buffers(rows, m, self.k, self.n_outputs, n_product, self.dtype)
 
+    def thinned(self, step: int) -> CrossEntropyObjective:
+        """The objective of every step-th sample, without penalty.
+
+        Parameters
+        ----------
+        step : int
+            1 keeps all samples.
+
+        Returns
+        -------
+        CrossEntropyObjective
+            With the same variables and threads.
+        """
+        samples, few = self._samples, slice(None, None, step)
+        weight = samples.sample_weight
+        scales = Standardisation(self.center, self.scale) if self.centred else None
+        return CrossEntropyObjective(
+            samples.X[few],
+            samples.targets[few],
+            self.k,
+            self.n_outputs,
+            self.output,
+            sample_weight=None if weight is None else weight[few],
+            standardisation=scales,
+            workers=self.workers,
+        )
+
     def set_precision(self, precision: Array) -> None:
         """Penalise each variable by itself, in place of `alpha`.
 

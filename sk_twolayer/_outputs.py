@@ -43,11 +43,11 @@ class Output(Protocol):
     def curvature_root(self, Z2: Array) -> Array:
         """C (b, K, K) with C'C the cost's second derivative by Z2 (b, K)."""
 
-    def contrasts(self, Z2: Array) -> Array:
-        """Combinations of Z2 (b, K, K) whose variances `shrinkage` takes."""
+    def variances(self, Z2: Array, S: Array) -> Array:
+        """What `shrinkage` takes, of Z2 (b, K) with the covariances S (b, K, K)."""
 
     def shrinkage(self, variances: Array) -> Array:
-        """Factor of Z2, (b, K) or (b, 1), that moderates it for its variances (b, K)."""
+        """Factor of Z2, (b, K) or (b, 1), that moderates it for its `variances`."""
 
     def determined(self, n_outputs: int) -> Array:
         """Matrix (K, K) that takes from Z2 what the data can't determine."""
@@ -106,9 +106,9 @@ class Sigmoid:
         roots = np.sqrt(expit(Z2) * expit(-Z2))
         return np.asarray(roots[:, :, None] * np.eye(Z2.shape[1]))
 
-    def contrasts(self, Z2: Array) -> Array:
-        """Each output."""
-        return np.broadcast_to(np.eye(Z2.shape[1]), (*Z2.shape, Z2.shape[1]))
+    def variances(self, Z2: Array, S: Array) -> Array:
+        """Each output's."""
+        return np.asarray(np.einsum("bkk->bk", S))
 
     def shrinkage(self, variances: Array) -> Array:
         """1 / sqrt(1 + pi s^2 / 8): MacKay (1992), Neural Computation 4, p. 728."""
@@ -202,21 +202,19 @@ class Softmax:
         centred = np.eye(Z2.shape[1]) - A2[:, None, :]
         return np.asarray(np.sqrt(A2)[:, :, None] * centred)
 
-    def contrasts(self, Z2: Array) -> Array:
-        """Rows whose variances add up to the mean variance of Z2_i - Z2_j.
-
-        The mean is over pairs of outputs, each with the weight A2_i A2_j; all of them
-        leave out the common shift of the outputs, which softmax does not see.
-        """
-        roots = self.curvature_root(Z2)
-        of_pairs = (roots**2).sum(axis=(1, 2)) / 2
-        of_pairs = np.maximum(of_pairs, np.finfo(float).tiny)
-        return np.asarray(roots / np.sqrt(of_pairs)[:, None, None])
+    def variances(self, Z2: Array, S: Array) -> Array:
+        """Mean variance of Z2_i - Z2_j, pairs of outputs having weights A2_i A2_j."""
+        A2 = softmax(Z2, axis=1)
+        pairs = A2[:, :, None] * A2[:, None, :]
+        np.einsum("bkk->bk", pairs)[...] = 0
+        own = np.einsum("bkk->bk", S)
+        of_pairs = own[:, :, None] + own[:, None, :] - 2 * S
+        total = np.maximum(pairs.sum(axis=(1, 2)), np.finfo(float).tiny)
+        return np.asarray(np.einsum("bij,bij->b", pairs, of_pairs) / total)[:, None]
 
     def shrinkage(self, variances: Array) -> Array:
         """The sigmoid's for the difference of two outputs; it leaves their order."""
-        of_pairs = variances.sum(axis=1, keepdims=True)
-        return np.asarray(1 / np.sqrt(1 + np.pi / 8 * of_pairs))
+        return np.asarray(1 / np.sqrt(1 + np.pi / 8 * variances))
 
     def determined(self, n_outputs: int) -> Array:
         """Z2 less its mean over the outputs."""

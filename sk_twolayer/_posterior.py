@@ -15,7 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
+from sk_twolayer._covariance import (
+    Covariance,
+    LowRankCovariance,
+    PairedCovariance,
+    RootCovariance,
+)
+
 Array = NDArray[Any]
+
+# Outputs from which on it pays to go by pairs of neurons.
+FEWEST_OUTPUTS = 3
 
 
 class DensePosterior:
@@ -46,10 +56,11 @@ class DensePosterior:
         inverse = np.einsum("ij,ij->j", self._root, self._root)
         self.well_determined = np.clip(1 - precision * inverse, 0, 1)
 
-    def variances(self, rows: Array) -> Array:
-        """Variance of each row (b, p): (b,)."""
-        scaled = linalg.blas.dtrmm(1.0, self._root, rows.T, lower=1)
-        return np.asarray(np.einsum("ij,ij->j", scaled, scaled))
+    def covariance(self, k: int, K: int) -> Covariance:
+        """That of Z2, for k neurons and K outputs."""
+        if K < FEWEST_OUTPUTS:
+            return RootCovariance(self._root)
+        return PairedCovariance(self._root.T @ self._root, k, K)
 
     def whiten(self, u: Array) -> Array:
         """S u with S S' = A^-1."""
@@ -116,11 +127,9 @@ class LowRankPosterior(_ByDiagonal):
         unknown = 1 - np.einsum("ij,ij->j", self._known, self._known)
         self.well_determined = np.clip(1 - precision / base * unknown, 0, 1)
 
-    def variances(self, rows: Array) -> Array:
-        """Variance of each row (b, p): (b,)."""
-        scaled = rows * self._scale
-        known = np.square(scaled @ self._known.T).sum(axis=1)
-        return np.asarray(np.maximum(np.square(scaled).sum(axis=1) - known, 0))
+    def covariance(self, k: int, K: int) -> Covariance:
+        """That of Z2, for k neurons and K outputs."""
+        return LowRankCovariance(self._scale, self._known)
 
 
 class EstimatedPosterior(_ByDiagonal):

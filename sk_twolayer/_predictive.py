@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from sk_twolayer._blocks import Standardisation
-from sk_twolayer._curvature import jacobian_rows, standardised
+from sk_twolayer._covariance import Covariance, samples_at_once
+from sk_twolayer._jacobian import standardised
 from sk_twolayer._outputs import Output
-from sk_twolayer._posterior import FactorisedPosterior
 
 Array = NDArray[Any]
-
-# Entries of the derivatives that are held at a time, 2 MB.
-ROWS_SIZE = 2**18
 
 
 class Predictive:
@@ -25,25 +22,28 @@ class Predictive:
 
     Parameters
     ----------
-    posterior : FactorisedPosterior
-        Of theta.
+    covariance : Covariance
+        That of Z2 under the posterior of theta.
     standardisation : Standardisation
         That of training.
     W2 : ndarray of shape (K, k), float64
         Second layer's weights.
     output : Output
         The output layer.
+    moderation : float
+        Part of Z2's variance that moderates it, in [0, 1].
     """
 
     def __init__(
         self,
-        posterior: FactorisedPosterior,
+        covariance: Covariance,
         standardisation: Standardisation,
         W2: Array,
         output: Output,
+        moderation: float,
     ) -> None:
-        self._posterior, self._standardisation = posterior, standardisation
-        self._W2, self._output = W2, output
+        self._covariance, self._standardisation = covariance, standardisation
+        self._W2, self._output, self._moderation = W2, output, moderation
 
     def moderate(self, X: Any, T: Array, Z2: Array) -> Array:
         """Shrink Z2 as far as it is uncertain, so that sigma of it is a mean.
@@ -60,15 +60,16 @@ class Predictive:
         Returns
         -------
         ndarray of shape (b, K), float
-            Z2 / sqrt(1 + pi s^2 / 8). Source: MacKay, Neural Computation 4, 1992,
-            "The evidence framework applied to classification networks", equation 10.
+            Z2 / sqrt(1 + c pi s^2 / 8), c being the moderation. Source: MacKay, Neural
+            Computation 4, 1992, "The evidence framework applied to classification
+            networks", equation 10, where c is 1.
         """
+        if self._moderation == 0:
+            return Z2
         for few in self._parts(X):
-            exact = Z2[few].astype(float)
-            contrasts = self._output.contrasts(exact)
-            Z2[few] *= self._output.shrinkage(
-                self._variances(X[few], T[few], contrasts)
-            )
+            S = self._covariances(X[few], T[few])
+            variances = self._output.variances(Z2[few].astype(float), S)
+            Z2[few] *= self._output.shrinkage(self._moderation * variances)
         return Z2
 
     def with_deviations(self, X: Any, T: Array, Z2: Array) -> Array:
@@ -93,22 +94,16 @@ class Predictive:
         result = np.concatenate([Z2, Z2], axis=1)
         free = self._output.determined(K)
         for few in self._parts(X):
-            part = T[few]
-            contrasts = np.broadcast_to(free, (len(part), K, K))
-            result[few, K:] = np.sqrt(self._variances(X[few], part, contrasts))
+            S = free @ self._covariances(X[few], T[few]) @ free
+            result[few, K:] = np.sqrt(np.maximum(np.einsum("bkk->bk", S), 0))
         return result
 
     def _parts(self, X: Any) -> list[slice]:
-        K, k = self._W2.shape
-        size = ((X.shape[1] + 1) * k + (k + 1) * K) * K
-        step = max(1, ROWS_SIZE // size)
+        step = samples_at_once(X.shape[1], self._W2)
         return [slice(i, i + step) for i in range(0, X.shape[0], step)]
 
-    def _variances(self, X: Any, T: Array, contrasts: Array) -> Array:
-        rows = jacobian_rows(
-            standardised(X, *self._standardisation), T, self._W2, contrasts
-        )
-        return self._posterior.variances(rows).reshape(len(T), -1)
+    def _covariances(self, X: Any, T: Array) -> Array:
+        return self._covariance(standardised(X, *self._standardisation), T, self._W2)
 
 
 def average(of_all: list[Array]) -> Array:

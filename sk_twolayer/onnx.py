@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from sk_twolayer._covariance import LowRankCovariance
 from sk_twolayer._estimator import TwoLayerSigmoidClassifier
-from sk_twolayer._posterior import DensePosterior
 
 try:
     from skl2onnx import update_registered_converter
@@ -125,20 +125,20 @@ def _shrinkage(
     size = [(m + 1) * k, (k + 1) * K]
     both = shaped(first, K, size[0]), shaped(second, K, size[1])
     rows, p = OnnxConcat(*both, axis=2, **ops), sum(size)
-    posterior: Any = model._posterior
-    if isinstance(posterior, DensePosterior):
-        root = posterior._root.T.astype(dtype)
-        variances = summed(OnnxMatMul(rows, root, **ops), p)
-    else:
-        scaled = OnnxMul(rows, posterior._scale.astype(dtype), **ops)
-        known = posterior._known.T.astype(dtype)
+    covariance: Any = model._covariance
+    if isinstance(covariance, LowRankCovariance):
+        scaled = OnnxMul(rows, covariance.scale.astype(dtype), **ops)
+        known = covariance.known.T.astype(dtype)
         known = summed(OnnxMatMul(scaled, known, **ops), known.shape[1])
         variances = OnnxSub(summed(scaled, p), known, **ops)
         variances = OnnxMax(variances, np.zeros(1, dtype), **ops)
+    else:
+        root = covariance.root.T.astype(dtype)
+        variances = summed(OnnxMatMul(rows, root, **ops), p)
     variances = shaped(variances, K)
     if model.out_activation_ == "softmax":
         variances = OnnxMatMul(variances, np.ones((K, 1), dtype), **ops)
-    scaled = OnnxMul(variances, np.array([np.pi / 8], dtype), **ops)
+    scaled = OnnxMul(variances, np.array([model.moderation_ * np.pi / 8], dtype), **ops)
     root = OnnxSqrt(OnnxAdd(scaled, np.ones(1, dtype), **ops), **ops)
     return OnnxDiv(np.ones(1, dtype), root, **ops)
 
@@ -171,7 +171,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         model.b2_[:, 0].astype(dtype),
         **ops,
     )
-    if model._posterior is not None:
+    if model._covariance is not None and model.moderation_ > 0:
         Z2 = OnnxMul(Z2, _shrinkage(model, inputs, A1, Z2, dtype, ops), **ops)
     label, probability = (output.full_name for output in operator.outputs)
     if model.out_activation_ == "softmax":

@@ -21,11 +21,15 @@ from sk_twolayer import (
     TwoLayerSigmoidClassifier,
     _curvature,
     _evidence,
+    _moderation,
     _posterior,
     network,
 )
+from sk_twolayer._covariance import PairedCovariance, RootCovariance
 from sk_twolayer._curvature import Curvature
 from sk_twolayer._evidence import B1_PRECISION, B2_PRECISION, Prior
+from sk_twolayer._jacobian import standardised
+from sk_twolayer._moderation import choose_moderation, left_out
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._posterior import DensePosterior, LowRankPosterior, lanczos
@@ -69,6 +73,13 @@ def Z2_of(objective, theta, X):
     """Z2 in rows, by the article's equations."""
     X = X.toarray() if sparse.issparse(X) else X
     return network.forward(X.T.astype(float), *objective.to_parameters(theta)).Z2.T
+
+
+def samples_of(objective, theta, X):
+    """Standardised samples beside a 1, tanh(Z1 / 2) and W2."""
+    X = standardised(X, objective.center, objective.scale)
+    first, second = objective.split(theta)
+    return X, np.tanh(X @ first / 2), second[:-1].T
 
 
 def brute_force(objective, theta, X, kind, weight=None):
@@ -296,7 +307,7 @@ def test_a_singular_matrix_has_its_eigenvalues_raised():
     with pytest.warns(RuntimeWarning, match="eigenvalues"):
         posterior = DensePosterior(np.zeros(5), (row.T @ row))
     assert np.isfinite(posterior.log_determinant)
-    assert np.isfinite(posterior.variances(np.eye(5))).all()
+    assert np.isfinite(posterior.covariance(1, 1).root).all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -312,11 +323,19 @@ def test_forms_of_the_posterior_agree(kind, monkeypatch):
     by_rows = LowRankPosterior(precision, R, None)
     assert by_rows.log_determinant == pytest.approx(whole.log_determinant)
     np.testing.assert_allclose(by_rows.well_determined, whole.well_determined)
-    points = np.random.default_rng(1).normal(size=(5, len(theta)))
-    np.testing.assert_allclose(by_rows.variances(points), whole.variances(points))
     A = R.T @ R + np.diag(precision)
-    expected = np.einsum("bi,ij,bj->b", points, np.linalg.inv(A), points)
-    np.testing.assert_allclose(whole.variances(points), expected)
+    _, J = brute_force(objective, theta, X, kind)
+    expected = J @ np.linalg.inv(A) @ J.transpose(0, 2, 1)
+    samples, k, K = samples_of(objective, theta, X), 3, J.shape[1]
+    paired = PairedCovariance(np.linalg.inv(A), k, K)
+    for covariance in (
+        RootCovariance(whole._root),
+        paired,
+        by_rows.covariance(k, K),
+    ):
+        S = covariance(*samples)
+        np.testing.assert_allclose(S, expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(paired.root.T @ paired.root, np.linalg.inv(A))
     assert whole.steepest == pytest.approx(by_rows.steepest)
     monkeypatch.setattr(_curvature, "LARGEST", 5)
     monkeypatch.setattr(_curvature, "RANK", 6)
@@ -328,10 +347,12 @@ def test_forms_of_the_posterior_agree(kind, monkeypatch):
     assert estimate.well_determined.sum() == pytest.approx(
         whole.well_determined.sum(), abs=0.8
     )
-    low_rank = estimating.predictive(theta, precision, estimate)
-    np.testing.assert_allclose(
-        low_rank.variances(points), whole.variances(points), rtol=0.35
+    low_rank, averaged = estimating.predictive(theta, precision, estimate)
+    assert averaged is None
+    variances, exact_variances = (
+        np.einsum("bkk->bk", S) for S in (low_rank(*samples), expected)
     )
+    np.testing.assert_allclose(variances, exact_variances, rtol=0.35)
 
 
 def test_lanczos_is_exact_in_a_space_that_it_exhausts():
@@ -399,7 +420,7 @@ def test_moderation_of_one_output():
     np.testing.assert_allclose(
         Z2, network.forward(X.T, *model._parameters()).Z2[0], rtol=1e-10
     )
-    moderated = Z2 / np.sqrt(1 + np.pi * std**2 / 8)
+    moderated = Z2 / np.sqrt(1 + model.moderation_ * np.pi * std**2 / 8)
     np.testing.assert_allclose(model.predict_proba(X)[:, 1], expit(moderated))
     np.testing.assert_allclose(model.decision_function(X), moderated)
     np.testing.assert_array_equal(model.predict(X), (Z2 > 0).astype(int))
@@ -418,16 +439,14 @@ def test_standard_deviation_is_that_of_the_posterior(kind):
     precision = Prior(objective, "auto").precision(model.alpha_)
     curvature = Curvature(objective)
     laplace = curvature.posterior(theta, precision)
-    # With 20 samples a parameter or more, the two posteriors are the same one.
-    narrow = curvature.predictive(theta, precision, laplace)
+    covariance, _ = curvature.predictive(theta, precision, laplace)
+    inverse = covariance.root.T @ covariance.root
     _, J = brute_force(objective, theta, X, kind)
     if kind == "multiclass":
         J = J - J.mean(axis=1, keepdims=True)
-    variance = [
-        narrow.variances(np.ascontiguousarray(J[:, o])) for o in range(J.shape[1])
-    ]
+    variance = np.einsum("nkp,pq,nkq->nk", J, inverse, J)
     std = model.decision_function(X, return_std=True)[1].reshape(len(X), -1)
-    np.testing.assert_allclose(std, np.sqrt(np.transpose(variance)), rtol=1e-3)
+    np.testing.assert_allclose(std, np.sqrt(variance), rtol=1e-3)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -435,16 +454,12 @@ def test_moderated_probabilities_are_means_over_the_posterior(kind):
     """Against 4000 draws of the weights, Z2 made linear in them."""
     X, y = problem(kind)
     model = quick(n_hidden=2, alpha="auto").fit(X, y)
+    model.moderation_ = 1.0
     objective, _ = objective_of(X, y, kind)
     theta = objective.from_parameters(model._parameters())
-    precision = Prior(objective, "auto").precision(model.alpha_)
-    curvature = Curvature(objective)
-    predictive = curvature.predictive(
-        theta, precision, curvature.posterior(theta, precision)
-    )
     _, J = brute_force(objective, theta, X, kind)
     draws = np.random.default_rng(0).normal(size=(4000, len(theta)))
-    steps = np.array([predictive.whiten(draw) for draw in draws])
+    steps = draws @ model._covariance.root
     Z2 = Z2_of(objective, theta, X)[:, :, None] + np.einsum("nop,sp->nos", J, steps)
     means = (softmax(Z2, axis=1) if kind == "multiclass" else expit(Z2)).mean(axis=2)
     proba = model.predict_proba(X)
@@ -460,6 +475,144 @@ def test_moderated_probabilities_are_means_over_the_posterior(kind):
         output="softmax" if kind == "multiclass" else "sigmoid",
     ).A2.T
     assert error.mean() < 0.7 * np.abs(plain - means).mean()
+
+
+def chosen(X, y, kind, k=2, weight=None):
+    """What a moderation is chosen by: objective, theta, covariance and roots."""
+    objective, theta = objective_of(X, y, kind, k=k, weight=weight, spread=2)
+    precision = np.random.default_rng(0).uniform(0.05, 0.2, len(theta))
+    curvature = Curvature(objective)
+    laplace = curvature.posterior(theta, precision)
+    return objective, theta, *curvature.predictive(theta, precision, laplace)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_leave_one_out_matches_removing_a_sample(kind):
+    """A without the sample, and one step of Newton's from the optimum with it."""
+    X, y = problem(kind)
+    objective, theta, covariance, roots = chosen(X, y, kind)
+    samples = samples_of(objective, theta, X)
+    Z2, (_, J) = Z2_of(objective, theta, X), brute_force(objective, theta, X, kind)
+    S, C = covariance(*samples), roots(*samples[:2], Z2)
+    dZ2 = np.random.default_rng(1).normal(size=Z2.shape)
+    A = np.linalg.inv(covariance.root.T @ covariance.root)
+    found = left_out(Z2, S, C, dZ2)
+    for i in range(len(X)):
+        without = np.linalg.inv(A - J[i].T @ C[i].T @ C[i] @ J[i])
+        expected_Z2 = Z2[i] + J[i] @ without @ J[i].T @ dZ2[i]
+        expected_S = J[i] @ without @ J[i].T
+        np.testing.assert_allclose(found[0][i], expected_Z2, rtol=1e-5)
+        np.testing.assert_allclose(found[1][i], expected_S, rtol=1e-4, atol=1e-4)
+
+
+@pytest.fixture
+def compared(monkeypatch):
+    """The losses, one price less, of which `choose_moderation` takes the least."""
+    found, argmin = [], np.argmin
+
+    def spy(values):
+        found.append(values)
+        return argmin(values)
+
+    monkeypatch.setattr(_moderation.np, "argmin", spy)
+    return found
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_moderation_has_the_least_left_out_loss(kind, weighted, compared):
+    """Written out for each sample and each strength."""
+    X, y = problem(kind)
+    if kind == "multiclass":
+        y = np.digitize(X[:, 0], [0.3, 1.7])
+    weight = np.random.default_rng(1).uniform(0.3, 2, len(X)) if weighted else None
+    objective, theta, covariance, roots = chosen(X, y, kind, weight=weight)
+    samples = samples_of(objective, theta, X)
+    Z2, S = Z2_of(objective, theta, X), covariance(*samples)
+    C = roots(*samples[:2], Z2)
+    K, softmax_output = Z2.shape[1], kind == "multiclass"
+    Y = np.eye(3)[y] if softmax_output else np.reshape(y, (len(X), -1))
+
+    def moderated(z, s, c):
+        if not softmax_output:
+            return z / np.sqrt(1 + c * np.pi * np.diag(s) / 8)
+        a, total, weights = softmax(z), 0, 0
+        for i in range(K):
+            for j in range(i):
+                total += a[i] * a[j] * (s[i, i] + s[j, j] - 2 * s[i, j])
+                weights += a[i] * a[j]
+        return z / np.sqrt(1 + c * np.pi * total / weights / 8)
+
+    losses = np.zeros(21)
+    count = np.ones(len(X)) if weight is None else weight
+    for z, s, root, label, w in zip(Z2, S, C, Y, count, strict=True):
+        at, one = moderated(z, s, 1), min(w, 1)
+        dZ2 = (softmax(at) if softmax_output else expit(at)) - label
+        rest = s @ np.linalg.inv(np.eye(K) - one * root.T @ root @ s)
+        left = np.clip(z + one * rest @ dZ2, Z2.min(axis=0), Z2.max(axis=0))
+        for i, c in enumerate(np.linspace(0, 1, 21)):
+            at = moderated(left, rest, c)
+            if softmax_output:
+                losses[i] += w * (logsumexp(at) - label @ at)
+            else:
+                costs = np.logaddexp(0, np.where(label == 1, -at, at))
+                losses[i] += w * costs.sum()
+    losses -= np.linspace(0, 1, 21)
+    found = choose_moderation(objective, theta, covariance, roots)
+    np.testing.assert_allclose(compared[0], losses, rtol=1e-5)
+    assert found == np.linspace(0, 1, 21)[losses.argmin()]
+
+
+def test_a_weight_is_a_count_of_which_one_is_left_out(compared):
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y = X[:120, :4], y[:120]
+    weight = np.random.default_rng(0).integers(1, 4, len(X))
+    rows = np.repeat(np.arange(len(X)), weight)
+    weighted = chosen(X, y, "binary", weight=weight.astype(float))
+    repeated = chosen(X[rows], y[rows], "binary")
+    np.testing.assert_allclose(weighted[1], repeated[1])
+    assert choose_moderation(*weighted) == choose_moderation(*repeated)
+    np.testing.assert_allclose(*compared, rtol=1e-6)
+
+
+def test_moderation_of_noise_and_of_separate_classes():
+    noisy = quick(alpha="auto").fit(*problem("binary"))
+    assert noisy.moderation_ > 0.8
+    X, y = load_wine(return_X_y=True)
+    separate = quick(alpha="auto").fit(X, y)
+    assert separate.moderation_ < 0.3
+    separate.moderation_ = 0.0
+    plain = network.forward(X.T, *separate._parameters(), output="softmax").A2.T
+    np.testing.assert_allclose(separate.predict_proba(X), plain, atol=1e-12)
+    # With 20 samples a parameter there is nothing to choose.
+    X, y = problem("binary", n=700)
+    assert quick(n_hidden=2, alpha="auto").fit(X, y).moderation_ == 1.0
+
+
+def test_many_samples_are_thinned(monkeypatch, compared):
+    X, y = problem("binary", n=601)
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(X))
+    objective, theta = objective_of(X, y, "binary", weight=weight)
+    objective.set_precision(np.ones(len(theta)))
+    few = objective.thinned(3)
+    assert few.n == 201 and few.total == pytest.approx(weight[::3].sum())
+    expected = CrossEntropyObjective(
+        X[::3],
+        y[::3],
+        2,
+        1,
+        objective.output,
+        sample_weight=weight[::3],
+        standardisation=standardise(X, 0.0, weight),
+    )
+    assert few.value(theta) == pytest.approx(expected.value(theta))
+    monkeypatch.setattr(_curvature, "MANY", 100)
+    objective, theta, covariance, roots = chosen(X, y, "binary")
+    choose_moderation(objective.thinned(3), theta, covariance, roots)
+    monkeypatch.setattr(_moderation, "MOST_SAMPLES", 250)
+    choose_moderation(objective, theta, covariance, roots)
+    price = np.linspace(0, 1, 21)
+    np.testing.assert_allclose(compared[1], 3 * (compared[0] + price) - price)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -522,8 +675,14 @@ def test_a_number_for_alpha_has_no_evidence(data):
     model = quick(alpha="ard", max_iter=30).fit(X, y)
     assert {"log_evidence_", "feature_relevance_"} <= vars(model).keys()
     model.set_params(alpha=2.0).fit(X, y)
-    assert model.alpha_ == 2.0 and model._posterior is None
-    gone = ["log_evidence_", "feature_relevance_", "alpha_curve_", "evidence_method_"]
+    assert model.alpha_ == 2.0 and model._covariance is None
+    gone = [
+        "moderation_",
+        "log_evidence_",
+        "feature_relevance_",
+        "alpha_curve_",
+        "evidence_method_",
+    ]
     assert not any(hasattr(model, name) for name in gone)
     for options in ({"solver": "adam"}, {"solver": "gd"}, {"early_stopping": True}):
         model = quick(alpha="auto", max_iter=5, **options).fit(X, y)

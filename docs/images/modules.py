@@ -20,8 +20,9 @@ BOXES = {
     "_monitor, _callbacks": (8.3, 3.8, 3.0, "after each iteration: stop?"),
     "_objective": (4.9, 2.4, 2.8, "cost, gradient over blocks"),
     "_forward, _predictive": (8.3, 2.4, 3.0, "probabilities over blocks"),
-    "_evidence": (11.9, 5.0, 2.8, "chooses alpha, by rounds"),
+    "_evidence, _moderation": (11.9, 5.0, 2.8, "choose alpha and c"),
     "_curvature, _posterior": (11.9, 3.8, 2.8, "Gauss–Newton, its factors"),
+    "_covariance, _jacobian": (11.9, 2.4, 2.8, "how uncertain is Z2?"),
     "_blocks": (1.6, 1.0, 2.8, "blocks and batches"),
     "_outputs": (4.9, 1.0, 2.8, "sigmoid or softmax"),
     "_threads": (8.3, 1.0, 3.0, "threads, BLAS on one"),
@@ -39,8 +40,10 @@ ARROWS = [
     ("_objective", "_threads", ""),
     ("_forward, _predictive", "_threads", ""),
     ("_forward, _predictive", "_outputs", ""),
-    ("_training", "_evidence", ""),
-    ("_evidence", "_curvature, _posterior", ""),
+    ("_training", "_evidence, _moderation", ""),
+    ("_evidence, _moderation", "_curvature, _posterior", ""),
+    ("_curvature, _posterior", "_covariance, _jacobian", ""),
+    ("_forward, _predictive", "_covariance, _jacobian", ""),
 ]
 HEIGHT = 0.72
 
@@ -72,9 +75,9 @@ def main():
         middle = (tail[0] + head[0]) / 2 + 0.08, (tail[1] + head[1]) / 2
         ax.text(*middle, label, fontsize=8.5, va="center", color="#333333")
     # predict goes past training, straight to the forward pass.
-    ax.plot([8.8, 10.0, 10.0], [6.2, 6.2, 2.4], color="#555555", lw=1)
+    ax.plot([8.8, 10.0, 10.0], [6.2, 6.2, 2.6], color="#555555", lw=1)
     arrow = {"arrowstyle": "->", "color": "#555555", "shrinkA": 0}
-    ax.annotate("", (9.8, 2.4), (10.0, 2.4), arrowprops=arrow)
+    ax.annotate("", (9.8, 2.6), (10.0, 2.6), arrowprops=arrow)
     ax.text(10.05, 5.0, "predict", fontsize=8.5, rotation=270, va="center")
     ax.text(3.6, 6.75, "fit(X, y)", ha="center", family="monospace")
     ax.text(7.0, 6.75, "predict_proba(X)", ha="center", family="monospace")

@@ -1,0 +1,158 @@
+"""The covariance of Z2 under the weights' posterior: what predictions keep of it.
+
+Each takes samples in the terms of `_jacobian`: X (b, m + 1) beside a 1, T (b, k) and
+W2 (K, k), and gives (b, K, K).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg
+
+from sk_twolayer._jacobian import hidden_layer, jacobian_rows
+
+Array = NDArray[Any]
+
+# Entries of the derivatives that are held at a time, 2 MB.
+ROWS_SIZE = 2**18
+
+
+class RootCovariance:
+    """From a root of A^-1, by the rows J of each sample.
+
+    Parameters
+    ----------
+    root : ndarray of shape (p, p), float64
+        Lower triangular S' with S S' = A^-1.
+    """
+
+    def __init__(self, root: Array) -> None:
+        self.root = root
+
+    def __call__(self, X: Array, T: Array, W2: Array) -> Array:
+        """J A^-1 J' of each sample (b, K, K)."""
+        rows = _plain_rows(X, T, W2)
+        return _products(linalg.blas.dtrmm(1.0, self.root, rows.T, lower=1).T, len(W2))
+
+
+class LowRankCovariance:
+    """From A^-1 = scale (1 - known' known) scale, by the rows J of each sample.
+
+    Parameters
+    ----------
+    scale : ndarray of shape (p,), float64
+        Deviations of the prior.
+    known : ndarray of shape (r, p), float64
+        What the samples take from its unit matrix.
+    """
+
+    def __init__(self, scale: Array, known: Array) -> None:
+        self.scale, self.known = scale, known
+
+    def __call__(self, X: Array, T: Array, W2: Array) -> Array:
+        """J A^-1 J' of each sample (b, K, K)."""
+        K = len(W2)
+        scaled = _plain_rows(X, T, W2) * self.scale
+        S = _products(scaled, K) - _products(scaled @ self.known.T, K)
+        variances = np.einsum("bkk->bk", S)
+        np.maximum(variances, 0, out=variances)
+        return S
+
+
+class PairedCovariance:
+    """From A^-1, by pairs of neurons: for many outputs a fraction of the products.
+
+    J's rows for different outputs differ only in the factors W2; so A^-1 is multiplied
+    with the features once, and not for each output.
+
+    Parameters
+    ----------
+    inverse : ndarray of shape (p, p), float64
+        A^-1.
+    k, K : int
+        Neurons and outputs.
+    """
+
+    def __init__(self, inverse: Array, k: int, K: int) -> None:
+        cut = len(inverse) - (k + 1) * K
+        m1 = cut // k
+        i, j = np.triu_indices(k)
+        self._pair = np.empty((k, k), np.intp)
+        self._pair[i, j] = self._pair[j, i] = np.arange(len(i))
+        first = inverse[:cut, :cut].reshape(m1, k, m1, k)[:, i, :, j]
+        self._first = first.transpose(1, 0, 2).reshape(m1, -1)
+        self._mixed = inverse[:cut, cut:].reshape(m1, -1).copy()
+        second = inverse[cut:, cut:].reshape(k + 1, K, k + 1, K)
+        self._second = second.transpose(0, 2, 1, 3).reshape((k + 1) ** 2, -1)
+
+    @property
+    def root(self) -> Array:
+        """Upper triangular S' (p, p) with S S' = A^-1."""
+        m1, k = len(self._first), len(self._pair)
+        i, j = np.triu_indices(k)
+        cut, K = m1 * k, self._mixed.shape[1] // (k * (k + 1))
+        inverse = np.empty((cut + (k + 1) * K,) * 2)
+        by_neurons = np.empty((m1, k, m1, k))
+        first = self._first.reshape(m1, -1, m1).transpose(1, 0, 2)
+        by_neurons[:, i, :, j] = first
+        by_neurons[:, j, :, i] = first.transpose(0, 2, 1)
+        inverse[:cut, :cut] = by_neurons.reshape(cut, cut)
+        inverse[:cut, cut:] = self._mixed.reshape(cut, -1)
+        inverse[cut:, :cut] = inverse[:cut, cut:].T
+        second = self._second.reshape(k + 1, k + 1, K, K).transpose(0, 2, 1, 3)
+        inverse[cut:, cut:] = second.reshape((k + 1) * K, -1)
+        return np.asarray(linalg.cholesky(inverse, lower=True).T)
+
+    def __call__(self, X: Array, T: Array, W2: Array) -> Array:
+        """J A^-1 J' of each sample (b, K, K)."""
+        (K, k), (b, m1) = W2.shape, X.shape
+        hidden, slopes = hidden_layer(T)
+        by_Z1 = W2 * slopes[:, None, :]
+        of_pairs = (X @ self._first).reshape(b, -1, m1) @ X[:, :, None]
+        within = np.take(of_pairs[:, :, 0], self._pair, axis=1)
+        S = by_Z1 @ within @ by_Z1.transpose(0, 2, 1)
+        mixed = (X @ self._mixed).reshape(b, k, k + 1, K)
+        across = by_Z1 @ (hidden[:, None, None, :] @ mixed)[:, :, 0]
+        S += across
+        S += across.transpose(0, 2, 1)
+        squares = (hidden[:, :, None] * hidden[:, None, :]).reshape(b, -1)
+        S += (squares @ self._second).reshape(b, K, K)
+        return np.asarray(S)
+
+
+Covariance = RootCovariance | LowRankCovariance | PairedCovariance
+
+
+def samples_at_once(m: int, W2: Array) -> int:
+    """Samples whose derivatives take 2 MB.
+
+    Parameters
+    ----------
+    m : int
+        Features.
+    W2 : ndarray of shape (K, k), float64
+        Second layer's weights.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    K, k = (int(size) for size in W2.shape)
+    return max(1, ROWS_SIZE // (((m + 1) * k + (k + 1) * K) * K))
+
+
+def _plain_rows(X: Array, T: Array, W2: Array) -> Array:
+    every = np.broadcast_to(np.eye(len(W2)), (len(X), len(W2), len(W2)))
+    return jacobian_rows(X, T, W2, every)
+
+
+def _products(rows: Array, K: int) -> Array:
+    """Products of each K rows with each other, (b, K, K)."""
+    if K == 1:
+        return np.asarray(np.einsum("ij,ij->i", rows, rows)[:, None, None])
+    groups = rows.reshape(-1, K, rows.shape[1])
+    return np.asarray(groups @ groups.transpose(0, 2, 1))

@@ -1,0 +1,100 @@
+"""The derivative of Z2 by theta, a sample a row or K, and what is made of its columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from sk_twolayer._blocks import with_ones
+
+Array = NDArray[Any]
+
+
+def standardised(X: Any, center: Array, scale: Array) -> Array:
+    """Samples as training saw them, dense, beside a 1.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (b, m), float
+        Samples in rows.
+    center, scale : ndarray of shape (m,), float64
+        The standardisation.
+
+    Returns
+    -------
+    ndarray of shape (b, m + 1), float64
+        (X - center) * scale, and a column of ones.
+    """
+    result = with_ones(X.shape[0], X.shape[1], float)
+    features = result[:, :-1]
+    features[...] = X.toarray() if sparse.issparse(X) else X
+    features -= center
+    features *= scale
+    return result
+
+
+def jacobian_rows(X: Array, T: Array, W2: Array, roots: Array) -> Array:
+    """Rows C J of some samples.
+
+    Parameters
+    ----------
+    X : ndarray of shape (b, m + 1), float64
+        From `standardised`.
+    T : ndarray of shape (b, k), float
+        tanh(Z1 / 2).
+    W2 : ndarray of shape (K, k), float64
+        Second layer's weights.
+    roots : ndarray of shape (b, K, K), float64
+        C of each sample.
+
+    Returns
+    -------
+    ndarray of shape (b K, p), float64
+        The rows, in theta's layout. Source: dZ2/dW2 = A1 (here less 1/2), dZ2/db2 = 1,
+        dZ2/dW1 = W2' * sigma'(Z1) X'.
+    """
+    (b, m1), (K, k) = X.shape, W2.shape
+    hidden, slopes = hidden_layer(T)
+    rows = np.empty((b, K, m1 * k + (k + 1) * K))
+    by_Z1 = roots @ (W2 * slopes[:, None, :])
+    first = rows[:, :, : m1 * k].reshape(b, K, m1, k)
+    np.multiply(X[:, None, :, None], by_Z1[:, :, None, :], out=first)
+    second = rows[:, :, m1 * k :].reshape(b, K, k + 1, K)
+    np.multiply(hidden[:, None, :, None], roots[:, :, None, :], out=second)
+    return rows.reshape(b * K, -1)
+
+
+def hidden_layer(T: Array) -> tuple[Array, Array]:
+    """A1 - 1/2 beside a 1 (b, k + 1), and sigma'(Z1) (b, k)."""
+    T = T.astype(float)
+    hidden = np.ones((len(T), T.shape[1] + 1))
+    np.multiply(T, 0.5, out=hidden[:, :-1])
+    return hidden, (1 - T * T) / 4
+
+
+class Pairs:
+    """Products of two columns, each pair once."""
+
+    def __init__(self, n_columns: int) -> None:
+        self.size = n_columns * (n_columns + 1) // 2
+        self._starts = [i * n_columns - i * (i - 1) // 2 for i in range(n_columns + 1)]
+        i, j = np.triu_indices(n_columns)
+        self._flat = i * n_columns + j
+        self.index = np.empty((n_columns, n_columns), np.intp)
+        self.index[i, j] = self.index[j, i] = np.arange(self.size)
+
+    def products(self, A: Array) -> Array:
+        """(b, size) from (b, columns), or the sum over c from (b, c, columns)."""
+        if A.ndim == 3 and A.shape[1] > 1:
+            squares = A.transpose(0, 2, 1) @ A
+            return np.take(squares.reshape(len(A), -1), self._flat, axis=1)
+        A = A.reshape(len(A), -1)
+        result = np.empty((len(A), self.size))
+        for i, (start, end) in enumerate(
+            zip(self._starts, self._starts[1:], strict=False)
+        ):
+            np.multiply(A[:, i:], A[:, i : i + 1], out=result[:, start:end])
+        return result
