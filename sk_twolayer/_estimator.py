@@ -32,7 +32,13 @@ from sk_twolayer._labels import (
     weigh_samples,
 )
 from sk_twolayer._outputs import Output, choose_output
-from sk_twolayer._predictive import Predictive, average, average_of_logs, pool
+from sk_twolayer._predictive import (
+    Moderation,
+    Predictive,
+    average,
+    average_of_logs,
+    pool,
+)
 from sk_twolayer._threads import Workers
 from sk_twolayer._training import Samples, Settings, Trained, train, train_more
 from sk_twolayer._version import __version__
@@ -53,6 +59,7 @@ OPTIONAL = (
     "alpha_curve_",
     "evidence_method_",
     "moderation_",
+    "_moderation_limit",
     "estimators_",
     "validation_loss_curve_",
     "_optimizer",
@@ -206,8 +213,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         How the Gauss-Newton matrix was handled: whole, by its n K rows where these are
         fewer than parameters, or estimated from products.
     moderation_ : float
-        Part of Z2's variance that `predict_proba` takes into account, in [0, 1], chosen
-        by leave-one-out; 1 where there are 20 samples a parameter.
+        Part of Z2's variance that `predict_proba` counts where the training samples
+        are, in [0, 1], chosen by leave-one-out; 1 where there are 20 samples a
+        parameter. Away from them, what is more than any of them had counts whole.
     estimators_ : list of TwoLayerSigmoidClassifier
         The `n_init` networks, the best first; only with `committee`. The attributes
         here are the first one's.
@@ -577,7 +585,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         self.__dict__.update(attributes)
         if found is not None:
             self._covariance = found.covariance
-            self.moderation_ = found.moderation
+            self.moderation_, self._moderation_limit = found.moderation
             self.evidence_method_ = found.method
             self.log_evidence_curve_ = [value for _, value in found.rounds]
             self.alpha_curve_ = np.array([alpha for alpha, _ in found.rounds])
@@ -619,7 +627,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             if posterior is not None:
                 K, k = state["W2_"].shape
                 state["_covariance"] = posterior.covariance(k, K)
-                state["moderation_"] = 1.0
+                state["moderation_"], state["_moderation_limit"] = Moderation()
         elif found != STATE_FORMAT:
             raise ValueError(
                 f"This model was saved by sk_twolayer {version} (state format {found}); "
@@ -748,9 +756,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             Probabilities, in the order of ``classes_``. Source: A2 = sigma(Z2), or
             softmax. After a fit by the evidence they are moderated, that is nearer to
             each other where the weights' uncertainty is larger: sigma(Z2 / sqrt(1 +
-            c pi s^2 / 8)) with c ``moderation_`` and s the standard deviation of Z2, or
-            softmax of it with s^2 the mean variance of Z2_i - Z2_j (MacKay, 1992, where
-            c is 1). Of a committee the mean of its members'.
+            pi s^2 / 8)) with s^2 the variance of Z2 as far as ``moderation_`` counts
+            it, or softmax of it with that of Z2_i - Z2_j, its mean over pairs
+            (MacKay, 1992). Of a committee the mean of its members'.
 
         Raises
         ------
@@ -860,7 +868,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 self._standardisation,
                 self.W2_,
                 self._output(),
-                self.moderation_,
+                Moderation(self.moderation_, self._moderation_limit),
             )
             change = partial(uncertain, predictive)
         workers = Workers.for_samples(samples, len(self.W1_), self.n_jobs)

@@ -23,6 +23,7 @@ from sk_twolayer._curvature import Curvature
 from sk_twolayer._moderation import choose_moderation
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._posterior import Posterior
+from sk_twolayer._predictive import Moderation
 from sk_twolayer._solvers import Report, lbfgs
 
 Array = NDArray[Any]
@@ -161,8 +162,8 @@ class EvidenceSolution(NamedTuple):
         That of the highest log evidence.
     covariance : Covariance
         That of Z2 under the Gaussian about its theta that predictions are made with.
-    moderation : float
-        Part of Z2's variance that moderates predictions, in [0, 1].
+    moderation : Moderation
+        How much of its variance moderates predictions.
     method : {"exact", "kernel", "lanczos"}
         How A was handled.
     history : list of float
@@ -178,7 +179,7 @@ class EvidenceSolution(NamedTuple):
 
     best: Evidence
     covariance: Covariance
-    moderation: float
+    moderation: Moderation
     method: str
     history: list[float]
     rounds: list[tuple[Array, float]]
@@ -425,7 +426,7 @@ def maximise_evidence(
     covariance, roots = search.curvature.predictive(
         best.theta, prior.precision(best.alpha), best.posterior
     )
-    moderation = 1.0
+    moderation = Moderation()
     if roots is not None:
         moderation = choose_moderation(objective, best.theta, covariance, roots)
     return EvidenceSolution(

@@ -16,12 +16,13 @@ from sk_twolayer._blocks import Block
 from sk_twolayer._covariance import Covariance, samples_at_once
 from sk_twolayer._curvature import Roots, dense_rows
 from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._predictive import Moderation
 
 Array = NDArray[Any]
 
 # Parts of Z2's variance that are compared; and nats of log-loss, over all samples, that
 # leaving out all of it must gain: leave-one-out is itself uncertain by about as much.
-STRENGTHS, PRICE = np.linspace(0, 1, 21), 1.0
+PARTS, PRICE = np.linspace(0, 1, 21), 1.0
 # Samples are thinned to so many.
 MOST_SAMPLES = 1000
 # Least part of a sample's information that the prior and the others have.
@@ -33,7 +34,7 @@ def choose_moderation(
     theta: Array,
     covariance: Covariance,
     roots: Roots,
-) -> float:
+) -> Moderation:
     """The part of Z2's variance that predicts left-out training samples best.
 
     Parameters
@@ -49,10 +50,10 @@ def choose_moderation(
 
     Returns
     -------
-    float
-        c in [0, 1], for Z2 / sqrt(1 + c pi s^2 / 8). Source: the leave-one-out
-        posterior of a Gaussian approximation, Vehtari, Mononen, Tolvanen, Sivula and
-        Winther, Journal of Machine Learning Research 17, 2016.
+    Moderation
+        What predicts best. Source: the leave-one-out posterior of a Gaussian
+        approximation, Vehtari, Mononen, Tolvanen, Sivula and Winther, Journal of
+        Machine Learning Research 17, 2016.
     """
     step = -(-objective.n // MOST_SAMPLES)
     few = objective.thinned(step)
@@ -66,29 +67,33 @@ def choose_moderation(
     # A network's Z2 is bounded; to first order in the weights it would not be.
     low, high = np.min(bounds, axis=0), np.max(bounds, axis=0)
 
-    def add(block: Block, T: Array, Z2: Array, losses: Array) -> None:
+    def add(block: Block, T: Array, Z2: Array, found: list[tuple[Array, ...]]) -> None:
         for first in range(0, len(T), at_once):
             rows = slice(first, first + at_once)
             X, Z = dense_rows(objective, block.X[rows]), Z2[rows].astype(float)
             S, C = covariance(X, T[rows], W2), roots(X, T[rows], Z)
-            targets = block.targets[rows]
             # A weight is a count, and one of them is left out.
             weight = np.ones(len(Z))
             if block.weight is not None:
                 weight = block.weight[rows].astype(float)
             one = np.minimum(weight, 1)[:, None]
-            work = np.empty((2, *Z.shape))
             dZ2 = Z * output.shrinkage(output.variances(Z, S))
-            output.costs(dZ2, targets, work)
+            output.costs(dZ2, block.targets[rows], np.empty((2, *Z.shape)))
             Z, S = left_out(Z, S, C * np.sqrt(one)[:, :, None], dZ2 * one)
             Z = np.clip(Z, low, high)
-            variances = output.variances(Z, S)
-            for i, strength in enumerate(STRENGTHS):
-                moderated = Z * output.shrinkage(strength * variances)
-                losses[i] += weight @ output.costs(moderated, targets, work)
+            found.append((Z, output.variances(Z, S), block.targets[rows], weight))
 
-    losses = sum(few.visit(theta, lambda: np.zeros(len(STRENGTHS)), add))
-    return float(STRENGTHS[np.argmin(step * losses - PRICE * STRENGTHS)])
+    parts = [part for found in few.visit(theta, list, add) for part in found]
+    Z, variances, targets, weight = (
+        np.concatenate(a) for a in zip(*parts, strict=True)
+    )
+    limit, work = float(variances.max()), np.empty((2, *Z.shape))
+    losses = np.empty(len(PARTS))
+    for i, part in enumerate(PARTS):
+        taken = Moderation(part, limit).of(variances)
+        costs = output.costs(Z * output.shrinkage(taken), targets, work)
+        losses[i] = step * (weight @ costs) - PRICE * part
+    return Moderation(float(PARTS[np.argmin(losses)]), limit)
 
 
 def left_out(Z2: Array, S: Array, C: Array, dZ2: Array) -> tuple[Array, Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,26 @@ from sk_twolayer._jacobian import standardised
 from sk_twolayer._outputs import Output
 
 Array = NDArray[Any]
+
+
+class Moderation(NamedTuple):
+    """How much of Z2's variance counts.
+
+    Attributes
+    ----------
+    part : float
+        The part that counts of variances up to the limit, in [0, 1].
+    limit : float
+        What a variance has above this counts whole: it is the largest that a left-out
+        training sample had, and so they say nothing about it.
+    """
+
+    part: float = 1.0
+    limit: float = 0.0
+
+    def of(self, variances: Array) -> Array:
+        """What counts of the variances, an array of the same shape."""
+        return variances - (1 - self.part) * np.minimum(variances, self.limit)
 
 
 class Predictive:
@@ -30,8 +50,8 @@ class Predictive:
         Second layer's weights.
     output : Output
         The output layer.
-    moderation : float
-        Part of Z2's variance that moderates it, in [0, 1].
+    moderation : Moderation
+        How much of Z2's variance counts.
     """
 
     def __init__(
@@ -40,7 +60,7 @@ class Predictive:
         standardisation: Standardisation,
         W2: Array,
         output: Output,
-        moderation: float,
+        moderation: Moderation,
     ) -> None:
         self._covariance, self._standardisation = covariance, standardisation
         self._W2, self._output, self._moderation = W2, output, moderation
@@ -60,16 +80,14 @@ class Predictive:
         Returns
         -------
         ndarray of shape (b, K), float
-            Z2 / sqrt(1 + c pi s^2 / 8), c being the moderation. Source: MacKay, Neural
-            Computation 4, 1992, "The evidence framework applied to classification
-            networks", equation 10, where c is 1.
+            Z2 / sqrt(1 + pi s^2 / 8), s^2 being what counts of the variance. Source:
+            MacKay, Neural Computation 4, 1992, "The evidence framework applied to
+            classification networks", equation 10, where all of it does.
         """
-        if self._moderation == 0:
-            return Z2
         for few in self._parts(X):
             S = self._covariances(X[few], T[few])
             variances = self._output.variances(Z2[few].astype(float), S)
-            Z2[few] *= self._output.shrinkage(self._moderation * variances)
+            Z2[few] *= self._output.shrinkage(self._moderation.of(variances))
         return Z2
 
     def with_deviations(self, X: Any, T: Array, Z2: Array) -> Array:

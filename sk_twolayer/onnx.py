@@ -39,6 +39,7 @@ try:
         OnnxIdentity,
         OnnxMatMul,
         OnnxMax,
+        OnnxMin,
         OnnxMul,
         OnnxNeg,
         OnnxReshape,
@@ -138,7 +139,11 @@ def _shrinkage(
     variances = shaped(variances, K)
     if model.out_activation_ == "softmax":
         variances = OnnxMatMul(variances, np.ones((K, 1), dtype), **ops)
-    scaled = OnnxMul(variances, np.array([model.moderation_ * np.pi / 8], dtype), **ops)
+    limit = np.array([model._moderation_limit], dtype)
+    left = np.array([1 - model.moderation_], dtype)
+    left = OnnxMul(OnnxMin(variances, limit, **ops), left, **ops)
+    variances = OnnxSub(variances, left, **ops)
+    scaled = OnnxMul(variances, np.array([np.pi / 8], dtype), **ops)
     root = OnnxSqrt(OnnxAdd(scaled, np.ones(1, dtype), **ops), **ops)
     return OnnxDiv(np.ones(1, dtype), root, **ops)
 
@@ -171,7 +176,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         model.b2_[:, 0].astype(dtype),
         **ops,
     )
-    if model._covariance is not None and model.moderation_ > 0:
+    if model._covariance is not None:
         Z2 = OnnxMul(Z2, _shrinkage(model, inputs, A1, Z2, dtype, ops), **ops)
     label, probability = (output.full_name for output in operator.outputs)
     if model.out_activation_ == "softmax":

@@ -420,7 +420,8 @@ def test_moderation_of_one_output():
     np.testing.assert_allclose(
         Z2, network.forward(X.T, *model._parameters()).Z2[0], rtol=1e-10
     )
-    moderated = Z2 / np.sqrt(1 + model.moderation_ * np.pi * std**2 / 8)
+    least = (1 - model.moderation_) * np.minimum(std**2, model._moderation_limit)
+    moderated = Z2 / np.sqrt(1 + np.pi * (std**2 - least) / 8)
     np.testing.assert_allclose(model.predict_proba(X)[:, 1], expit(moderated))
     np.testing.assert_allclose(model.decision_function(X), moderated)
     np.testing.assert_array_equal(model.predict(X), (Z2 > 0).astype(int))
@@ -533,25 +534,31 @@ def test_the_moderation_has_the_least_left_out_loss(kind, weighted, compared):
     K, softmax_output = Z2.shape[1], kind == "multiclass"
     Y = np.eye(3)[y] if softmax_output else np.reshape(y, (len(X), -1))
 
-    def moderated(z, s, c):
+    def variances(z, s):
         if not softmax_output:
-            return z / np.sqrt(1 + c * np.pi * np.diag(s) / 8)
+            return np.diag(s)
         a, total, weights = softmax(z), 0, 0
         for i in range(K):
             for j in range(i):
                 total += a[i] * a[j] * (s[i, i] + s[j, j] - 2 * s[i, j])
                 weights += a[i] * a[j]
-        return z / np.sqrt(1 + c * np.pi * total / weights / 8)
+        return np.array([total / weights])
 
-    losses = np.zeros(21)
+    def moderated(z, variances):
+        return z / np.sqrt(1 + np.pi * variances / 8)
+
+    left_out = []
     count = np.ones(len(X)) if weight is None else weight
     for z, s, root, label, w in zip(Z2, S, C, Y, count, strict=True):
-        at, one = moderated(z, s, 1), min(w, 1)
+        at, one = moderated(z, variances(z, s)), min(w, 1)
         dZ2 = (softmax(at) if softmax_output else expit(at)) - label
         rest = s @ np.linalg.inv(np.eye(K) - one * root.T @ root @ s)
         left = np.clip(z + one * rest @ dZ2, Z2.min(axis=0), Z2.max(axis=0))
+        left_out.append((left, variances(left, rest), label, w))
+    limit, losses = max(v.max() for _, v, _, _ in left_out), np.zeros(21)
+    for left, v, label, w in left_out:
         for i, c in enumerate(np.linspace(0, 1, 21)):
-            at = moderated(left, rest, c)
+            at = moderated(left, c * v)
             if softmax_output:
                 losses[i] += w * (logsumexp(at) - label @ at)
             else:
@@ -560,7 +567,8 @@ def test_the_moderation_has_the_least_left_out_loss(kind, weighted, compared):
     losses -= np.linspace(0, 1, 21)
     found = choose_moderation(objective, theta, covariance, roots)
     np.testing.assert_allclose(compared[0], losses, rtol=1e-5)
-    assert found == np.linspace(0, 1, 21)[losses.argmin()]
+    assert found.part == np.linspace(0, 1, 21)[losses.argmin()]
+    assert found.limit == pytest.approx(limit, rel=1e-5)
 
 
 def test_a_weight_is_a_count_of_which_one_is_left_out(compared):
@@ -571,7 +579,8 @@ def test_a_weight_is_a_count_of_which_one_is_left_out(compared):
     weighted = chosen(X, y, "binary", weight=weight.astype(float))
     repeated = chosen(X[rows], y[rows], "binary")
     np.testing.assert_allclose(weighted[1], repeated[1])
-    assert choose_moderation(*weighted) == choose_moderation(*repeated)
+    first, second = choose_moderation(*weighted), choose_moderation(*repeated)
+    assert first == pytest.approx(second)
     np.testing.assert_allclose(*compared, rtol=1e-6)
 
 
@@ -581,6 +590,12 @@ def test_moderation_of_noise_and_of_separate_classes():
     X, y = load_wine(return_X_y=True)
     separate = quick(alpha="auto").fit(X, y)
     assert separate.moderation_ < 0.3
+    # Away from the samples its probabilities know less than its weights say.
+    far = X.mean(axis=0) + 5 * (X - X.mean(axis=0))
+    plain = network.forward(far.T, *separate._parameters(), output="softmax").A2.T
+    proba = separate.predict_proba(far)
+    assert plain.max(axis=1).mean() > 0.95 and proba.max(axis=1).mean() < 0.85
+    # At the samples, without any moderation, they are what the weights say.
     separate.moderation_ = 0.0
     plain = network.forward(X.T, *separate._parameters(), output="softmax").A2.T
     np.testing.assert_allclose(separate.predict_proba(X), plain, atol=1e-12)
