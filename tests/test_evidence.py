@@ -5,6 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 from scipy import sparse
+from scipy.sparse.linalg import ArpackNoConvergence
 from scipy.special import expit, logsumexp, softmax
 from sklearn.datasets import (
     load_breast_cancer,
@@ -358,6 +359,85 @@ def test_forms_of_the_posterior_agree(kind, monkeypatch):
         np.einsum("bkk->bk", S) for S in (low_rank(*samples), expected)
     )
     np.testing.assert_allclose(variances, exact_variances, rtol=0.35)
+
+
+def test_a_diagonal_beside_few_rows():
+    rng = np.random.default_rng(0)
+    R, rest, precision = rng.normal(size=(3, 16)), rng.random(16), 1 + rng.random(16)
+    A = R.T @ R + np.diag(rest + precision)
+    posterior = LowRankPosterior(precision, R, rest)
+    assert posterior.log_determinant == pytest.approx(np.linalg.slogdet(A)[1])
+    determined = 1 - precision * np.diag(np.linalg.inv(A))
+    np.testing.assert_allclose(posterior.well_determined, determined)
+    # As A's diagonal has it, S S' = 1 / diag(A).
+    u = rng.normal(size=16)
+    whitened = posterior.whiten(posterior.whiten_gradient(u))
+    np.testing.assert_allclose(whitened, u / np.diag(A))
+    X, T, W2 = rng.normal(size=(50, 4)), rng.uniform(-1, 1, (50, 3)), np.ones((1, 3))
+    dense = PairedCovariance(np.linalg.inv(A), 3, 1)
+    low_rank = posterior.covariance(3, 1)
+    np.testing.assert_allclose(low_rank(X, T, W2), dense(X, T, W2))
+
+
+def test_eigenvectors_that_were_not_all_found_are_used(monkeypatch):
+    objective, theta = objective_of(*problem("binary", n=120), "binary", k=3)
+    precision, curvature = np.ones(len(theta)), Curvature(objective)
+    curvature.method = "lanczos"
+    monkeypatch.setattr(_curvature, "RANK", 10)
+    plain = _curvature.eigsh
+
+    def unfinished(*arguments, **options):
+        values, vectors = plain(*arguments, **options)
+        raise ArpackNoConvergence("not all", values[2:], vectors[:, 2:])
+
+    estimate = curvature.posterior(theta, precision)
+    found, _ = curvature.predictive(theta, precision, estimate)
+    monkeypatch.setattr(_curvature, "eigsh", unfinished)
+    fewer, _ = curvature.predictive(theta, precision, estimate)
+    assert len(fewer.known) == len(found.known) - 2
+    samples = samples_of(objective, theta, problem("binary", n=120)[0])
+    np.testing.assert_allclose(fewer(*samples), found(*samples), rtol=0.2)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("max_iter", [40, 50, 60])
+def test_all_rounds_share_the_iterations(data, max_iter):
+    model = quick(alpha="auto", max_iter=max_iter).fit(*data)
+    assert model.n_iter_ == max_iter
+    assert len(model.log_evidence_curve_) > 1
+
+
+def test_training_ends_in_a_later_round(data):
+    X, y = data
+    objective, theta = objective_of(X, y, "binary", k=3)
+    prior, calls, rounds = Prior(objective, "auto"), [], []
+
+    def report(*_):
+        calls.append(len(rounds))
+        return len(calls) == 60
+
+    found = _evidence.maximise_evidence(
+        objective,
+        prior,
+        theta,
+        np.ones(2),
+        max_iter=1000,
+        tol=1e-4,
+        rng=np.random.RandomState(0),
+        report=report,
+        progress=rounds.append,
+    )
+    assert len(found.history) == len(calls) == 60 and calls[-1] > 1
+    # The round that was ended is not believed.
+    earlier = max(value for _, value in found.rounds[:-1])
+    assert earlier - _evidence.GAIN < found.best.log_evidence <= earlier
+
+
+def test_precisions_have_an_upper_bound(monkeypatch):
+    monkeypatch.setattr(_evidence, "HIGHEST", 30.0)
+    X, y = nonlinear(500)
+    X = np.column_stack([X, np.random.default_rng(1).normal(size=(len(X), 3))])
+    assert quick(alpha="ard").fit(X, y).alpha_.max() == 30
 
 
 def test_lanczos_is_exact_in_a_space_that_it_exhausts():
