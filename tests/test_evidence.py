@@ -399,6 +399,22 @@ def test_eigenvectors_that_were_not_all_found_are_used(monkeypatch):
     np.testing.assert_allclose(fewer(*samples), found(*samples), rtol=0.2)
 
 
+def test_estimates_keep_the_diagonal_and_repeat(monkeypatch):
+    objective, theta = objective_of(*problem("binary", n=120), "binary", k=3)
+    precision, curvature = np.linspace(0.5, 2, len(theta)), Curvature(objective)
+    curvature.method = "lanczos"
+    monkeypatch.setattr(_curvature, "RANK", 8)
+    low_rank = curvature._low_rank(theta, precision)
+    ones = np.ones(len(theta))
+    np.testing.assert_allclose(
+        low_rank.whiten(low_rank.whiten_gradient(ones)),
+        1 / (curvature.diagonal(theta) + precision),
+        rtol=1e-6,
+    )
+    first, second = (curvature.posterior(theta, precision) for _ in range(2))
+    assert first.log_determinant == second.log_determinant
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("max_iter", [40, 50, 60])
 def test_all_rounds_share_the_iterations(data, max_iter):
