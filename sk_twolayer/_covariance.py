@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from sk_twolayer._jacobian import hidden_layer, jacobian_rows
+from sk_twolayer._jacobian import Pairs, hidden_layer, jacobian_rows
 
 Array = NDArray[Any]
 
@@ -80,8 +80,7 @@ class PairedCovariance:
         cut = len(inverse) - (k + 1) * K
         m1 = cut // k
         i, j = np.triu_indices(k)
-        self._pair = np.empty((k, k), np.intp)
-        self._pair[i, j] = self._pair[j, i] = np.arange(len(i))
+        self._pair = Pairs(k).index
         first = inverse[:cut, :cut].reshape(m1, k, m1, k)[:, i, :, j]
         self._first = first.transpose(1, 0, 2).reshape(m1, -1)
         self._mixed = inverse[:cut, cut:].reshape(m1, -1).copy()

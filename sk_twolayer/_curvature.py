@@ -19,6 +19,7 @@ from sk_twolayer._blocks import Block
 from sk_twolayer._covariance import Covariance
 from sk_twolayer._jacobian import Pairs, hidden_layer, jacobian_rows, standardised
 from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._outputs import shrinkage
 from sk_twolayer._posterior import (
     DensePosterior,
     EstimatedPosterior,
@@ -198,7 +199,7 @@ class Curvature:
 
         def mean_roots(X: Array, T: Array, Z2: Array) -> Array:
             variances = output.variances(Z2, covariance(X, T, W2))
-            kappa = output.shrinkage(variances)
+            kappa = shrinkage(variances)
             return output.curvature_root(kappa * Z2) * np.sqrt(kappa)[:, :, None]
 
         averaged = self._factorise(theta, precision, mean_roots)

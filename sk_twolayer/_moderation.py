@@ -16,6 +16,7 @@ from sk_twolayer._blocks import Block
 from sk_twolayer._covariance import Covariance, samples_at_once
 from sk_twolayer._curvature import Roots, dense_rows
 from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._outputs import shrinkage
 from sk_twolayer._predictive import Moderation
 
 Array = NDArray[Any]
@@ -56,7 +57,7 @@ def choose_moderation(
         Machine Learning Research 17, 2016.
     """
     step = -(-objective.n // MOST_SAMPLES)
-    few = objective.thinned(step)
+    few = objective if step == 1 else objective.thinned(step)
     output, W2 = objective.output, objective.split(theta)[1][:-1].T
     at_once = samples_at_once(objective.m, W2)
 
@@ -77,7 +78,7 @@ def choose_moderation(
             if block.weight is not None:
                 weight = block.weight[rows].astype(float)
             one = np.minimum(weight, 1)[:, None]
-            dZ2 = Z * output.shrinkage(output.variances(Z, S))
+            dZ2 = Z * shrinkage(output.variances(Z, S))
             output.costs(dZ2, block.targets[rows], np.empty((2, *Z.shape)))
             Z, S = left_out(Z, S, C * np.sqrt(one)[:, :, None], dZ2 * one)
             Z = np.clip(Z, low, high)
@@ -91,7 +92,7 @@ def choose_moderation(
     losses = np.empty(len(PARTS))
     for i, part in enumerate(PARTS):
         taken = Moderation(part, limit).of(variances)
-        costs = output.costs(Z * output.shrinkage(taken), targets, work)
+        costs = output.costs(Z * shrinkage(taken), targets, work)
         losses[i] = step * (weight @ costs) - PRICE * part
     return Moderation(float(PARTS[np.argmin(losses)]), limit)
 

@@ -166,7 +166,7 @@ class CrossEntropyObjective:
         Parameters
         ----------
         step : int
-            1 keeps all samples.
+            At least 1.
 
         Returns
         -------

@@ -44,10 +44,7 @@ class Output(Protocol):
         """C (b, K, K) with C'C the cost's second derivative by Z2 (b, K)."""
 
     def variances(self, Z2: Array, S: Array) -> Array:
-        """What `shrinkage` takes, of Z2 (b, K) with the covariances S (b, K, K)."""
-
-    def shrinkage(self, variances: Array) -> Array:
-        """Factor of Z2, (b, K) or (b, 1), that moderates it for its `variances`."""
+        """What `shrinkage` takes of Z2 (b, K) with covariances S: (b, K) or (b, 1)."""
 
     def determined(self, n_outputs: int) -> Array:
         """Matrix (K, K) that takes from Z2 what the data can't determine."""
@@ -109,10 +106,6 @@ class Sigmoid:
     def variances(self, Z2: Array, S: Array) -> Array:
         """Each output's."""
         return np.asarray(np.einsum("bkk->bk", S))
-
-    def shrinkage(self, variances: Array) -> Array:
-        """1 / sqrt(1 + pi s^2 / 8): MacKay (1992), Neural Computation 4, p. 728."""
-        return np.asarray(1 / np.sqrt(1 + np.pi / 8 * variances))
 
     def determined(self, n_outputs: int) -> Array:
         """All of it."""
@@ -212,13 +205,25 @@ class Softmax:
         total = np.maximum(pairs.sum(axis=(1, 2)), np.finfo(float).tiny)
         return np.asarray(np.einsum("bij,bij->b", pairs, of_pairs) / total)[:, None]
 
-    def shrinkage(self, variances: Array) -> Array:
-        """The sigmoid's for the difference of two outputs; it leaves their order."""
-        return np.asarray(1 / np.sqrt(1 + np.pi / 8 * variances))
-
     def determined(self, n_outputs: int) -> Array:
         """Z2 less its mean over the outputs."""
         return np.eye(n_outputs) - 1 / n_outputs
+
+
+def shrinkage(variances: Array) -> Array:
+    """Factor of Z2 that moderates it; all of softmax's have one, and keep their order.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (b, K) or (b, 1), float64
+        From an output layer's `variances`.
+
+    Returns
+    -------
+    ndarray of the same shape, float64
+        1 / sqrt(1 + pi s^2 / 8). Source: MacKay (1992), Neural Computation 4, p. 728.
+    """
+    return np.asarray(1 / np.sqrt(1 + np.pi / 8 * variances))
 
 
 def choose_output(activation: str, n_outputs: int) -> Output:

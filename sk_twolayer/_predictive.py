@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._covariance import Covariance, samples_at_once
 from sk_twolayer._jacobian import standardised
-from sk_twolayer._outputs import Output
+from sk_twolayer._outputs import Output, shrinkage
 
 Array = NDArray[Any]
 
@@ -87,7 +87,7 @@ class Predictive:
         for few in self._parts(X):
             S = self._covariances(X[few], T[few])
             variances = self._output.variances(Z2[few].astype(float), S)
-            Z2[few] *= self._output.shrinkage(self._moderation.of(variances))
+            Z2[few] *= shrinkage(self._moderation.of(variances))
         return Z2
 
     def with_deviations(self, X: Any, T: Array, Z2: Array) -> Array:
