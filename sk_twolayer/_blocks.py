@@ -6,7 +6,7 @@ beside a column of ones, which carries b1 through the same matrix products.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,18 +17,26 @@ from sk_twolayer._outputs import Output
 
 Array = NDArray[Any]
 
-# A worker's buffers should stay in a core's second-level cache.
-BUFFER_BYTES = 2**21
+# A worker's buffers should stay in a core's second-level cache, beside what passes
+# through it. Threads hand Python's lock over between array operations, which costs
+# more than a few cache misses do: with several, fewer and larger blocks are faster.
+BUFFER_BYTES = 5 * 2**18
+THREADS_BUFFER_BYTES = 2**21
 # Standardised samples are kept between evaluations when all of them take no more.
 KEPT_BYTES = 2**25
 # OpenBLAS multiplies matrices of up to a million multiply-adds without packing them
 # first, which for narrow ones is up to twice as fast; so a block goes to BLAS in
-# chunks of so many rows.
+# chunks of up to so many rows.
 SMALL_PRODUCT = 1_000_000
 CHUNK_ROWS = 256
+CHUNK_UNIT = 32
+FEWEST_ROWS = 64
 CACHE_LINE = 64
 # Shuffled rows are gathered for several batches at a time.
 GATHER_ROWS = 4096
+# Targets are prepared, and one output's costs summed, for so many samples at a time:
+# array operations that are short wait for Python's lock more than they compute.
+GROUP_ROWS = 16_384
 
 
 class Standardisation(NamedTuple):
@@ -60,6 +68,24 @@ class Block(NamedTuple):
     """
 
     X: Any
+    targets: Array
+    weight: Array | None
+
+
+class Group(NamedTuple):
+    """Blocks that follow each other.
+
+    Attributes
+    ----------
+    blocks : iterable of Block
+        Those, in order.
+    targets : ndarray of shape (g, 1) or (g, K)
+        What the output layer prepared, for all their samples.
+    weight : ndarray of shape (g,), float, or None
+        Weights; None is all ones.
+    """
+
+    blocks: Iterable[Block]
     targets: Array
     weight: Array | None
 
@@ -121,25 +147,47 @@ def choose_block_rows(X: Any, k: int, n_threads: int = 1) -> int:
     Returns
     -------
     int
-        Rows, a multiple of 64, and of `CHUNK_ROWS` where there are as many.
+        Rows, whole chunks where they are as many, else a multiple of 64.
     """
     n, m = (int(size) for size in X.shape)
     if sparse.issparse(X):
         # The features that a sample does not have take no place.
         m = int(X.nnz) // n + 1
     itemsize = int(X.dtype.itemsize)
-    # Threads hand Python's lock over between array operations, which costs more than
-    # cache misses do: with several, fewer and larger blocks are faster.
-    bytes_ = BUFFER_BYTES if n_threads == 1 else 2 * BUFFER_BYTES
-    rows = min(bytes_ // (itemsize * (2 * m + k + 8)), 8192)
-    rounds = max(1, -(-n // (max(rows, 1) * n_threads)))
-    rows = min(rows, -(-n // (rounds * n_threads)))
-    unit = CHUNK_ROWS if rows >= CHUNK_ROWS else 64
-    return max(-(-rows // unit), 1) * unit
+    bytes_ = BUFFER_BYTES if n_threads == 1 else THREADS_BUFFER_BYTES
+    most = min(bytes_ // (itemsize * (2 * m + k + 8)), GROUP_ROWS, -(-n // n_threads))
+    unit = chunk_rows((m + 1) * k) or FEWEST_ROWS
+    unit = unit if most >= unit else FEWEST_ROWS
+    units = max(-(-most // unit), 1)
+    if n_threads == 1:
+        return units * unit
+
+    def largest_share(rows: int) -> int:
+        return -(-n // (rows * n_threads)) * rows
+
+    candidates = range(units * unit, units // 2 * unit, -unit)
+    return min(candidates, key=largest_share)
 
 
-def chunks(A: Array, n_products: int) -> Array:
-    """View of (b, c) as (b / 256, 256, c), so that matmul calls BLAS for each chunk.
+def chunk_rows(n_products: int) -> int:
+    """Rows of a chunk.
+
+    Parameters
+    ----------
+    n_products : int
+        Multiply-adds for each row.
+
+    Returns
+    -------
+    int
+        A multiple of 32, up to 256; 0 where so few rows are too much for a chunk.
+    """
+    most = min(SMALL_PRODUCT // n_products, CHUNK_ROWS)
+    return most // CHUNK_UNIT * CHUNK_UNIT
+
+
+def chunks(A: Array, n_products: int) -> tuple[Array, ...]:
+    """Views of (b, c) whose products matmul leaves to BLAS a chunk at a time.
 
     Parameters
     ----------
@@ -150,17 +198,42 @@ def chunks(A: Array, n_products: int) -> Array:
 
     Returns
     -------
-    ndarray of shape (b / 256, 256, c) or (b, c)
-        The view; A itself where one call is as good.
+    tuple of ndarray of shape (number, rows, c)
+        The chunks of `chunk_rows`, and what is left; all in one where that is as good.
     """
-    rows, columns = A.shape
-    if (
-        rows <= CHUNK_ROWS
-        or rows % CHUNK_ROWS
-        or n_products * CHUNK_ROWS > SMALL_PRODUCT
-    ):
-        return A
-    return A.reshape(-1, CHUNK_ROWS, columns)
+    length, columns = A.shape
+    rows = chunk_rows(n_products)
+    if not rows or length <= rows or length * n_products <= SMALL_PRODUCT:
+        return (A[None],)
+    whole = length // rows * rows
+    stacked = A[:whole].reshape(-1, rows, columns)
+    return (stacked,) if whole == length else (stacked, A[whole:][None])
+
+
+class Rows:
+    """An array for blocks of up to so many rows, and its views.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Most rows, and columns.
+    dtype : dtype
+        Type of a number.
+    n_products : int
+        Multiply-adds for each row, as `chunks` takes them.
+    """
+
+    def __init__(self, shape: tuple[int, int], dtype: Any, n_products: int) -> None:
+        self.array = aligned(shape, dtype)
+        self._n_products = n_products
+        self._views: dict[int, tuple[Array, tuple[Array, ...]]] = {}
+
+    def first(self, length: int) -> tuple[Array, tuple[Array, ...]]:
+        """The first rows, (length, columns), and their `chunks`."""
+        if length not in self._views:
+            rows = self.array[:length]
+            self._views[length] = rows, chunks(rows, self._n_products)
+        return self._views[length]
 
 
 class SampleBlocks:
@@ -204,14 +277,14 @@ class SampleBlocks:
         self.total = float(self.n if sample_weight is None else np.sum(sample_weight))
         self.is_sparse = bool(sparse.issparse(X))
         self.rows = min(rows, self.n)
-        self._starts = range(0, self.n, self.rows)
+        self._length = int(np.ceil(self.n / self.rows))
         self._shift = None
         if standardisation is not None:
             self._shift = tuple(a.astype(self.dtype) for a in standardisation)
         self._keep = (
             self.is_sparse or self.n * (self.m + 1) * self.dtype.itemsize <= KEPT_BYTES
         )
-        self._kept: dict[int, Block] = {}
+        self._kept: dict[range, list[Group]] = {}
         if self._keep:
             kept_X: Any = X
             if not self.is_sparse:
@@ -221,30 +294,56 @@ class SampleBlocks:
             self._all = Block(kept_X, *everything)
 
     def __len__(self) -> int:
-        return len(self._starts)
+        return self._length
 
-    def load(self, i: int, buffer: Array) -> Block:
-        """Block i; kept for the next time where all blocks are small.
+    def groups(self, blocks: range, buffer: Array) -> Iterable[Group]:
+        """Blocks in groups; kept for the next time where all samples are.
 
         Parameters
         ----------
-        i : int
-            Which block.
+        blocks : range
+            The blocks' numbers.
         buffer : ndarray of shape (rows, m + 1), float
-            From `with_ones`; holds the block where it is not kept.
+            From `with_ones`; holds a block that is not kept until the next one.
 
         Returns
         -------
-        Block
-            Samples, targets and weights.
+        iterable of Group
+            The blocks, with targets and weights prepared.
         """
-        if i in self._kept:
-            return self._kept[i]
-        start = self._starts[i]
-        rows = slice(start, min(start + self.rows, self.n))
-        if self._keep:
-            return self._kept.setdefault(i, _part(self._all, rows))
-        return self._read(rows, buffer)
+        if not self._keep:
+            return self._groups(blocks, buffer)
+        if blocks not in self._kept:
+            groups = self._groups(blocks, buffer)
+            self._kept[blocks] = [
+                Group(list(group.blocks), *group[1:]) for group in groups
+            ]
+        return self._kept[blocks]
+
+    def _groups(self, blocks: range, buffer: Array) -> Iterator[Group]:
+        step = max(1, GROUP_ROWS // self.rows)
+        for i in range(0, len(blocks), step):
+            few = blocks[i : i + step]
+            rows = slice(few.start * self.rows, min(few.stop * self.rows, self.n))
+            if self._keep:
+                _, targets, weight = _part(self._all, rows)
+            else:
+                targets, weight = self._targets_and_weight(rows)
+            yield Group(self._load(rows, targets, weight, buffer), targets, weight)
+
+    def _load(
+        self, rows: slice, targets: Array, weight: Array | None, buffer: Array
+    ) -> Iterator[Block]:
+        for start in range(rows.start, rows.stop, self.rows):
+            few = slice(start, min(start + self.rows, rows.stop))
+            if self._keep:
+                X = _rows_of(self._all.X, few)
+            else:
+                X = buffer[: few.stop - start]
+                self._standardise(self.X[few], X)
+            of_group = slice(start - rows.start, few.stop - rows.start)
+            of_few = None if weight is None else weight[of_group]
+            yield Block(X, targets[of_group], of_few)
 
     def batches(
         self, batch_size: int, rng: np.random.RandomState
@@ -283,10 +382,6 @@ class SampleBlocks:
             X = X[rows] if self.is_sparse else X.take(rows, axis=0)
             weight = None if weight is None else weight[rows]
             return Block(X, targets.take(rows, axis=0), weight)
-        return self._read(rows, buffer)
-
-    def _read(self, rows: slice | Array, buffer: Array) -> Block:
-        """Some rows of a dense X that is not kept, in the buffer."""
         targets, weight = self._targets_and_weight(rows)
         X = buffer[: len(targets)]
         self._standardise(self.X[rows], X)
@@ -312,12 +407,14 @@ class SampleBlocks:
 def _part(block: Block, rows: slice) -> Block:
     """View of some rows."""
     X, targets, weight = block
-    X = X[rows] if isinstance(X, np.ndarray) else _row_view(X, rows)
-    return Block(X, targets[rows], None if weight is None else weight[rows])
+    of_rows = None if weight is None else weight[rows]
+    return Block(_rows_of(X, rows), targets[rows], of_rows)
 
 
-def _row_view(X: Any, rows: slice) -> Any:
-    """Rows of a CSR matrix that share its memory."""
+def _rows_of(X: Any, rows: slice) -> Any:
+    """Rows that share the array's or CSR matrix's memory."""
+    if isinstance(X, np.ndarray):
+        return X[rows]
     start, stop = X.indptr[rows.start], X.indptr[rows.stop]
     indptr = X.indptr[rows.start : rows.stop + 1] - start
     parts = (X.data[start:stop], X.indices[start:stop], indptr)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from scipy import sparse
 from scipy.special import expit, softmax
 
 from sk_twolayer._blocks import (
+    GROUP_ROWS,
+    Rows,
     Standardisation,
     aligned,
     choose_block_rows,
@@ -28,7 +30,13 @@ GRADIENT_ROWS = 1024
 
 
 def activate(
-    X: Any, into: Array, half: Array, offset: Array, T: Array, Z2: Array
+    X: Any,
+    into: Array,
+    half: Array,
+    offset: Array,
+    T: Array,
+    T_chunks: Iterable[Array],
+    Z2: Array,
 ) -> None:
     """Forward pass of a block: T = tanh(X into), Z2 = T half + offset.
 
@@ -44,13 +52,16 @@ def activate(
         b2, and half of the sum of W2 over the neurons.
     T : ndarray of shape (b, k), float
         Is filled: A1' is (1 + T) / 2.
+    T_chunks : iterable of ndarray
+        Its `chunks`.
     Z2 : ndarray of shape (b, K), float
         Is filled.
     """
     if sparse.issparse(X):
         np.add(X @ into[:-1], into[-1], out=T)
     else:
-        np.matmul(chunks(X, into.size), into, out=chunks(T, into.size))
+        for samples, rows in zip(chunks(X, into.size), T_chunks, strict=True):
+            np.matmul(samples, into, out=rows)
     np.tanh(T, out=T)
     np.dot(T, half, out=Z2)
     Z2 += offset
@@ -110,29 +121,35 @@ def forward_blocks(
     offset = (b2[:, 0] + 0.5 * W2.sum(axis=1)).astype(dtype)
     result = np.empty((n, n_columns), dtype)
     rows = choose_block_rows(X, k, workers.n_threads)
-    starts = range(0, n, rows)
-    n_parts = min(workers.n_threads, len(starts))
+    n_blocks = -(-n // rows)
+    n_parts = min(workers.n_threads, n_blocks)
+    together = 1 if change is not None else max(1, GROUP_ROWS // rows)
 
     def part(worker: int) -> None:
         buffer = None if is_sparse else with_ones(rows, m, dtype)
-        hidden, outputs = aligned((rows, k), dtype), aligned((rows, len(W2)), dtype)
-        for i in share(len(starts), worker, n_parts):
-            start = starts[i]
-            block = X[start : start + rows]
-            if not np.isfinite(block.sum()):
-                check_finite(block)
-            T, Z2 = hidden[: block.shape[0]], outputs[: block.shape[0]]
-            inputs = block
-            if buffer is not None:
-                inputs = buffer[: len(block)]
-                if center is None:
-                    inputs[:, :-1] = block
-                else:
-                    np.subtract(block, center, out=inputs[:, :-1])
-            activate(inputs, into, half, offset, T, Z2)
-            if change is not None:
-                Z2 = change(block, T, Z2)
-            function(Z2, result[start : start + rows])
+        hidden = Rows((rows, k), dtype, into.size)
+        outputs = aligned((together * rows, len(W2)), dtype)
+        blocks = share(n_blocks, worker, n_parts)
+        for i in range(0, len(blocks), together):
+            group = blocks[i : i + together]
+            first, last = group.start * rows, min(group.stop * rows, n)
+            Z2 = outputs[: last - first]
+            for start in range(first, last, rows):
+                block = X[start : min(start + rows, last)]
+                if not np.isfinite(block.sum()):
+                    check_finite(block)
+                length = block.shape[0]
+                inputs = block
+                if buffer is not None:
+                    inputs = buffer[:length]
+                    if center is None:
+                        inputs[:, :-1] = block
+                    else:
+                        np.subtract(block, center, out=inputs[:, :-1])
+                T, T_chunks = hidden.first(length)
+                of_block = Z2[start - first : start - first + length]
+                activate(inputs, into, half, offset, T, T_chunks, of_block)
+            function(Z2 if change is None else change(block, T, Z2), result[first:last])
 
     # A sum or a Z1 beyond the largest number is infinite: the neuron is saturated.
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,63 +1,27 @@
-"""The cost and its gradient as a sum over blocks of samples: the only hot code.
-
-Samples are rows here, as scikit-learn stores them. With T = tanh(Z1 / 2) the
-sigmoid is A1 = (1 + T) / 2 and its derivative (1 - T^2) / 4; the halves are
-folded into the small weight matrices, so that the (block, k) array costs one
-matrix product, one tanh and one square.
-"""
+"""The cost and its gradient as a sum over blocks of samples: what solvers call."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sk_twolayer._blocks import (
-    CHUNK_ROWS,
     Block,
     SampleBlocks,
     Standardisation,
     aligned,
     choose_block_rows,
-    chunks,
-    with_ones,
 )
-from sk_twolayer._forward import activate
 from sk_twolayer._outputs import Output
+from sk_twolayer._sums import BlockSums, Layers, OneOutputSums
 from sk_twolayer._threads import Workers, share
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
 Sums = TypeVar("Sums")
-
-
-class _Buffers:
-    """One worker's arrays, reused from block to block: no other array is made."""
-
-    def __init__(
-        self, rows: int, m: int, k: int, n_outputs: int, n_product: int, dtype: Any
-    ) -> None:
-        self.X = with_ones(rows, m, dtype)
-        self.T = aligned((rows, k), dtype)
-        self.Z2 = aligned((rows, n_outputs), dtype)
-        self.work = np.empty((2, rows, n_outputs), dtype)
-        self.product = aligned((rows, n_product), dtype)
-        n_chunks = max(1, rows // CHUNK_ROWS)
-        self.dW1 = aligned((n_chunks * (m + 1), k), dtype).reshape(n_chunks, m + 1, k)
-        self.dW1_sum = aligned((m + 1, k), dtype)
-        self.dW2 = aligned((k, n_outputs), dtype)
-        self.XdZ2 = aligned((m + 1, n_outputs), dtype)
-
-
-class _Layers(NamedTuple):
-    """The weights as the blocks use them: halves folded in, in X's dtype."""
-
-    into: Array
-    half: Array
-    offset: Array
-    back: Array | None
 
 
 class CrossEntropyObjective:
@@ -139,26 +103,24 @@ class CrossEntropyObjective:
         first[:-1] = alpha * self.scale[:, None] ** 2
         second[:-1] = alpha
         self.set_precision(precision)
-        self._n_products = (m + 1) * n_hidden
-        # With one output diag(dZ2) X is enough; else all of dZ1 is needed.
-        self._needs_dZ1 = self._sparse or n_outputs > 1
-        self._buffers = [
-            self._make_buffers(self._samples.rows)
+        self._one_output = n_outputs == 1 and not self._sparse
+        self._sums = [
+            self._make_sums(self._samples.rows)
             for _ in range(min(self.workers.n_threads, len(self._samples)))
         ]
-        self._batch_buffers: _Buffers | None = None
-        self._batch_sums = np.empty(self.size)
+        self._multiple = self._sums[0].multiple
+        self._batch_sums: BlockSums | None = None
         self._slope = np.empty(self.size)
         shapes = [(m + 1, n_hidden), (n_hidden, n_outputs), (1, n_outputs)]
-        self._halved = [aligned(shape, np.float64) for shape in shapes]
-        into, half, offset = (aligned(shape, self.dtype) for shape in shapes)
-        back = np.empty((n_outputs, n_hidden), self.dtype)
-        self._layer = _Layers(into, half, offset, back if self._needs_dZ1 else None)
+        self._exact = Layers(*(aligned(shape, np.float64) for shape in shapes))
+        self._layer = self._exact
+        if self.dtype != np.float64:
+            self._layer = Layers(*(aligned(shape, self.dtype) for shape in shapes))
 
-    def _make_buffers(self, rows: int) -> _Buffers:
-        m = 0 if self._sparse else self.m
-        n_product = self.k if self._needs_dZ1 else m + 1
-        return _Buffers(rows, m, self.k, self.n_outputs, n_product, self.dtype)
+    def _make_sums(self, rows: int) -> BlockSums:
+        kind = OneOutputSums if self._one_output else BlockSums
+        shape = (self.m, self.k, self.n_outputs)
+        return kind(rows, *shape, self.output, self.dtype, self._sparse)
 
     def thinned(self, step: int) -> CrossEntropyObjective:
         """The objective of every step-th sample, without penalty.
@@ -277,13 +239,9 @@ class CrossEntropyObjective:
         float
             The cost, in nats.
         """
-        layers = self._layers(theta)
-        parts = self._over_blocks(
-            lambda: None,
-            lambda block, buffers, _: self._activate(block, layers, buffers)[0],
-        )
+        parts = self._over_blocks(theta, lambda sums, block: sums.add_cost(block))
         penalty = 0.5 * float(theta @ (self._penalty * theta))
-        return sum(cost for cost, _ in parts) / self.total + penalty
+        return sum(part.cost for part in parts) / self.total + penalty
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Cost and gradient at `theta`.
@@ -300,17 +258,11 @@ class CrossEntropyObjective:
         gradient : ndarray of shape (size,), float64
             Its gradient, of `theta`'s layout.
         """
-        layers = self._layers(theta)
-        parts = self._over_blocks(
-            lambda: np.zeros(self.size),
-            lambda block, buffers, sums: self._add_block(
-                block, layers, buffers, *self.split(sums)
-            ),
-        )
-        cost, sums = parts[0]
-        for other_cost, other in parts[1:]:
-            cost += other_cost
-            sums += other
+        parts = self._over_blocks(theta, self._add_block, with_gradient=True)
+        cost, sums = parts[0].cost, parts[0].sums.copy()
+        for other in parts[1:]:
+            cost += other.cost
+            sums += other.sums
         return self._finish(theta, cost, sums, self.total)
 
     def batches(
@@ -330,8 +282,8 @@ class CrossEntropyObjective:
         iterator of (Block, float)
             Batches, and each one's part of all samples.
         """
-        if self._batch_buffers is None or len(self._batch_buffers.T) < batch_size:
-            self._batch_buffers = self._make_buffers(batch_size)
+        if self._batch_sums is None or len(self._batch_sums.X) < batch_size:
+            self._batch_sums = self._make_sums(batch_size)
         return self._samples.batches(batch_size, rng)
 
     def batch_value_and_gradient(
@@ -354,12 +306,13 @@ class CrossEntropyObjective:
             Its gradient, in an array that the next call writes to.
         """
         block, share = batch
-        assert self._batch_buffers is not None
         sums = self._batch_sums
-        sums.fill(0)
-        layers = self._layers(theta)
-        cost = self._add_block(block, layers, self._batch_buffers, *self.split(sums))
-        return self._finish(theta, cost, sums, share * self.total)
+        assert sums is not None
+        sums.begin(self._layers(theta))
+        self._add_block(sums, block)
+        sums.end_group(block)
+        sums.end()
+        return self._finish(theta, sums.cost, sums.sums, share * self.total)
 
     def visit(
         self,
@@ -383,108 +336,58 @@ class CrossEntropyObjective:
         list
             The workers' sums, in a fixed order.
         """
-        layers = self._layers(theta)
+        found = {sums: start() for sums in self._sums}
 
-        def visit_block(block: Block, buffers: _Buffers, sums: Sums) -> float:
-            add(block, *self._forward(block, layers, buffers), sums)
-            return 0.0
+        def visit_block(sums: BlockSums, block: Block) -> None:
+            add(block, *sums.forward(block), found[sums])
 
-        return [sums for _, sums in self._over_blocks(start, visit_block)]
+        self._over_blocks(theta, visit_block)
+        return list(found.values())
+
+    def _add_block(self, sums: BlockSums, block: Block) -> None:
+        sums.add(block)
 
     def _over_blocks(
         self,
-        start: Callable[[], Sums],
-        add: Callable[[Block, _Buffers, Sums], float],
-    ) -> list[tuple[float, Sums]]:
-        """Each worker's cost and sums over its run of blocks, in a fixed order."""
-        n_workers, n_blocks = len(self._buffers), len(self._samples)
+        theta: Array,
+        add: Callable[[BlockSums, Block], Any],
+        with_gradient: bool = False,
+    ) -> list[BlockSums]:
+        """Each worker's sums over its run of blocks, in a fixed order."""
+        layers = self._layers(theta)
+        n_workers, n_blocks = len(self._sums), len(self._samples)
 
-        def part(worker: int) -> tuple[float, Sums]:
-            sums, cost, buffers = start(), 0.0, self._buffers[worker]
-            for i in share(n_blocks, worker, n_workers):
-                cost += add(self._samples.load(i, buffers.X), buffers, sums)
-            return cost, sums
+        def part(worker: int) -> BlockSums:
+            sums = self._sums[worker]
+            sums.begin(layers)
+            blocks = share(n_blocks, worker, n_workers)
+            for group in self._samples.groups(blocks, sums.X):
+                for block in group.blocks:
+                    add(sums, block)
+                if with_gradient:
+                    sums.end_group(group)
+            if with_gradient:
+                sums.end()
+            return sums
 
         return self.workers.run(part, n_workers)
 
-    def _layers(self, theta: Array) -> _Layers:
+    def _layers(self, theta: Array) -> Layers:
         first, second = self.split(theta)
-        into, half, offset = self._halved
+        into, out, offset = self._exact
         np.multiply(first, 0.5, out=into)
-        np.multiply(second[:-1], 0.5, out=half)
-        offset[...] = second[-1]
+        np.multiply(second[:-1], 0.5 / self._multiple, out=out)
+        np.multiply(second[-1], 1 / self._multiple, out=offset[0])
         if not self.centred:
-            offset += half.sum(axis=0)
+            offset += out.sum(axis=0)
         if self._sparse:
             # A sparse X stays as it is: its weights are scaled and shifted instead.
             into[:-1] *= self.scale[:, None]
             into[-1] -= self.center @ into[:-1]
-        layer = self._layer
-        for rounded, exact in zip(layer[:3], self._halved, strict=True):
-            rounded[...] = exact
-        if layer.back is not None:
-            layer.back[...] = half.T
-        return layer
-
-    def _forward(
-        self, block: Block, layers: _Layers, buffers: _Buffers
-    ) -> tuple[Array, Array]:
-        """T (b, k) and Z2 (b, K) of a block."""
-        length = block.X.shape[0]
-        T, Z2 = buffers.T[:length], buffers.Z2[:length]
-        activate(block.X, layers.into, layers.half, layers.offset, T, Z2)
-        return T, Z2
-
-    def _activate(
-        self, block: Block, layers: _Layers, buffers: _Buffers
-    ) -> tuple[float, Array, Array]:
-        """Forward: the sum of a block's costs, T (b, k), and its weighted dZ2 (b, K)."""
-        _, targets, weight = block
-        T, Z2 = self._forward(block, layers, buffers)
-        costs = self.output.costs(Z2, targets, buffers.work[:, : len(T)])
-        if weight is not None:
-            costs *= weight
-            Z2 *= weight[:, None]
-        return float(costs.sum(dtype=float)), T, Z2
-
-    def _add_block(
-        self,
-        block: Block,
-        layers: _Layers,
-        buffers: _Buffers,
-        first: Array,
-        second: Array,
-    ) -> float:
-        """Backward: add a block's gradient to the sums; return its cost."""
-        cost, T, dZ2 = self._activate(block, layers, buffers)
-        X = block.X
-        second[:-1] += np.dot(T.T, dZ2, out=buffers.dW2)
-        np.multiply(T, T, out=T)
-        product = buffers.product[: len(T)]
-        if layers.back is None:
-            # One output: X' diag(dZ2)(1 - T^2) needs no (n, k) dZ1, and the
-            # factor W2 / 2 scales the result's columns at the end.
-            # (Copied first, since NumPy would buffer a broadcast factor.)
-            np.copyto(product, dZ2)
-            product *= X
-            XdZ2 = np.dot(X.T, dZ2, out=buffers.XdZ2)
-            second[-1] += XdZ2[-1]
-            dW1 = self._transposed_product(product, T, buffers)
-            rows = buffers.dW1[0]
-            np.copyto(rows, XdZ2)
-            rows -= dW1
-            first += rows
-            return cost
-        second[-1] += dZ2.sum(axis=0)
-        dZ1 = np.dot(dZ2, layers.back, out=product)
-        np.subtract(1, T, out=T)
-        dZ1 *= T
-        if self._sparse:
-            first[:-1] += X.T @ dZ1
-            first[-1] += dZ1.sum(axis=0)
-        else:
-            first += self._transposed_product(X, dZ1, buffers)
-        return cost
+        if self._layer is not self._exact:
+            for rounded, exact in zip(self._layer, self._exact, strict=True):
+                rounded[...] = exact
+        return self._layer
 
     def _finish(
         self, theta: Array, cost: float, sums: Array, total: float
@@ -494,23 +397,19 @@ class CrossEntropyObjective:
         if self._sparse:
             first[:-1] -= self.center[:, None] * first[-1]
             first[:-1] *= self.scale[:, None]
-        elif self.n_outputs == 1:
-            rows, half, _ = self._halved
-            np.copyto(rows, half.T)
+        elif self._one_output:
+            # W2 in each row. (Copied first, since NumPy would buffer a broadcast factor.)
+            rows = self._exact.into
+            np.copyto(rows, self._exact.out.T)
             first *= rows
         if not self.centred:
             second[:-1] += second[-1]
-        # What is left of the halves: b2 alone has none.
-        second[-1] *= 2
+        # What is left of the halves.
+        if self._multiple == 1:
+            second[-1] *= 2
+        else:
+            second[:-1] *= 1 / self._multiple
         sums *= 0.5 / total
         slope = np.multiply(self._penalty, theta, out=self._slope)
         sums += slope
         return cost / total + 0.5 * float(theta @ slope), sums
-
-    def _transposed_product(self, A: Array, B: Array, buffers: _Buffers) -> Array:
-        """A' B."""
-        A, B = chunks(A, self._n_products), chunks(B, self._n_products)
-        if A.ndim == 2:
-            return np.dot(A.T, B, out=buffers.dW1_sum)
-        parts = np.matmul(A.transpose(0, 2, 1), B, out=buffers.dW1[: len(A)])
-        return np.sum(parts, axis=0, out=buffers.dW1_sum)

@@ -66,15 +66,20 @@ class Sigmoid:
         Written in exp(-|t|), so that neither side overflows or cancels; then
         sigma(t) = exp(t - cost), and dZ2 is that with the sign of t / Z2.
         """
-        t, (costs, positive) = np.multiply(Z2, prepared, out=Z2), work
-        np.copysign(t, -1, out=costs)
-        np.exp(costs, out=costs)
-        np.log1p(costs, out=costs)
-        costs += np.maximum(t, 0, out=positive)
+        t = np.multiply(Z2, prepared, out=Z2)
+        costs = self._costs(t, work)
         t -= costs
         np.exp(t, out=t)
         t *= prepared
         return np.asarray(costs[:, 0] if costs.shape[1] == 1 else costs.sum(axis=1))
+
+    def _costs(self, t: Array, work: Array) -> Array:
+        costs, positive = work
+        np.copysign(t, -1, out=costs)
+        np.exp(costs, out=costs)
+        np.log1p(costs, out=costs)
+        costs += np.maximum(t, 0, out=positive)
+        return np.asarray(costs)
 
     def probabilities(self, Z2: Array, out: Array) -> None:
         """A2 = sigma(Z2)."""
@@ -115,17 +120,27 @@ class Sigmoid:
 class BinarySigmoid(Sigmoid):
     """The article's one output: A2 is the probability of the second class."""
 
+    def slopes(self, half: Array, prepared: Array, out: Array) -> None:
+        """Twice dZ2 = A2 - Y, as tanh(Z2 / 2) - (2 Y - 1), from half of Z2 (b, 1)."""
+        np.tanh(half, out=out)
+        out += prepared
+
+    def costs_of_halves(self, half: Array, prepared: Array, work: Array) -> Array:
+        """Cost of each sample (b,), from half of Z2 (b, 1), which is used up."""
+        half *= prepared
+        half *= 2
+        return self._costs(half, work)[:, 0]
+
     def probabilities(self, Z2: Array, out: Array) -> None:
-        """1 - A2 and A2, as sigma(-Z2) and sigma(Z2), each to full precision."""
-        positive = Z2[:, 0] > 0
-        # With e = exp(-|Z2|) the likelier class has 1 / (1 + e), the other e times that.
-        np.copysign(Z2, -1, out=Z2)
-        np.exp(Z2, out=Z2)
-        e = Z2[:, 0]
-        likelier = 1 / (1 + e)
-        e *= likelier
-        out[:, 0] = np.where(positive, e, likelier)
-        out[:, 1] = np.where(positive, likelier, e)
+        """1 - A2 and A2, as 1 / (1 + exp(Z2)) and 1 / (1 + exp(-Z2)).
+
+        Each is precise where it is small; an exponential that overflows gives 0.
+        """
+        opposite = np.negative(Z2)
+        for column, power in enumerate((Z2, opposite)):
+            np.exp(power, out=power)
+            power += 1
+            np.divide(1, power[:, 0], out=out[:, column])
 
     def log_probabilities(self, Z2: Array, out: Array) -> None:
         """Log sigma(-Z2) and log sigma(Z2)."""

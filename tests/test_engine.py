@@ -235,7 +235,7 @@ def test_sparse_gives_the_same_as_dense(container, solver):
 def test_float32_trains_in_float32_and_gives_float32():
     X, y = big(20_000, dtype=np.float32)
     objective = objective_of(X, y, 1)
-    assert objective._buffers[0].T.dtype == np.float32
+    assert objective._sums[0].X.dtype == np.float32
     theta = np.random.default_rng(0).normal(size=objective.size)
     assert objective.value_and_gradient(theta)[1].dtype == np.float64
     model = quick(max_iter=200).fit(X, y)
