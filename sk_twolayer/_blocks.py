@@ -34,9 +34,10 @@ FEWEST_ROWS = 64
 CACHE_LINE = 64
 # Shuffled rows are gathered for several batches at a time.
 GATHER_ROWS = 4096
+MOST_ROWS = 16_384
 # Targets are prepared, and one output's costs summed, for so many samples at a time:
 # array operations that are short wait for Python's lock more than they compute.
-GROUP_ROWS = 16_384
+GROUP_ROWS = 65_536
 
 
 class Standardisation(NamedTuple):
@@ -65,11 +66,14 @@ class Block(NamedTuple):
         What the output layer prepared.
     weight : ndarray of shape (b,), float, or None
         Weights; None is all ones.
+    chunks : tuple of ndarray
+        Those of a dense X, for its product with the weights.
     """
 
     X: Any
     targets: Array
     weight: Array | None
+    chunks: tuple[Array, ...] = ()
 
 
 class Group(NamedTuple):
@@ -155,7 +159,7 @@ def choose_block_rows(X: Any, k: int, n_threads: int = 1) -> int:
         m = int(X.nnz) // n + 1
     itemsize = int(X.dtype.itemsize)
     bytes_ = BUFFER_BYTES if n_threads == 1 else THREADS_BUFFER_BYTES
-    most = min(bytes_ // (itemsize * (2 * m + k + 8)), GROUP_ROWS, -(-n // n_threads))
+    most = min(bytes_ // (itemsize * (2 * m + k + 8)), MOST_ROWS, -(-n // n_threads))
     unit = chunk_rows((m + 1) * k) or FEWEST_ROWS
     unit = unit if most >= unit else FEWEST_ROWS
     units = max(-(-most // unit), 1)
@@ -253,6 +257,8 @@ class SampleBlocks:
         Applied to dense samples as they are loaded.
     rows : int
         Samples in a block.
+    n_products : int
+        Multiply-adds for each sample, as `chunks` takes them.
 
     Attributes
     ----------
@@ -260,6 +266,8 @@ class SampleBlocks:
         Sum of the weights.
     is_sparse : bool
         Whether X is sparse.
+    rows, group_rows : int
+        Most samples of a block and of a group.
     """
 
     def __init__(
@@ -270,14 +278,18 @@ class SampleBlocks:
         sample_weight: Array | None,
         standardisation: Standardisation | None,
         rows: int,
+        n_products: int,
     ) -> None:
         self.n, self.m = X.shape
+        self._n_products = n_products
         self.X, self.targets, self.sample_weight = X, targets, sample_weight
         self.output, self.dtype = output, X.dtype
         self.total = float(self.n if sample_weight is None else np.sum(sample_weight))
         self.is_sparse = bool(sparse.issparse(X))
         self.rows = min(rows, self.n)
         self._length = int(np.ceil(self.n / self.rows))
+        self._group_length = min(max(1, GROUP_ROWS // self.rows), self._length)
+        self.group_rows = self._group_length * self.rows
         self._shift = None
         if standardisation is not None:
             self._shift = tuple(a.astype(self.dtype) for a in standardisation)
@@ -321,12 +333,11 @@ class SampleBlocks:
         return self._kept[blocks]
 
     def _groups(self, blocks: range, buffer: Array) -> Iterator[Group]:
-        step = max(1, GROUP_ROWS // self.rows)
-        for i in range(0, len(blocks), step):
-            few = blocks[i : i + step]
+        for i in range(0, len(blocks), self._group_length):
+            few = blocks[i : i + self._group_length]
             rows = slice(few.start * self.rows, min(few.stop * self.rows, self.n))
             if self._keep:
-                _, targets, weight = _part(self._all, rows)
+                _, targets, weight, _ = _part(self._all, rows)
             else:
                 targets, weight = self._targets_and_weight(rows)
             yield Group(self._load(rows, targets, weight, buffer), targets, weight)
@@ -343,7 +354,12 @@ class SampleBlocks:
                 self._standardise(self.X[few], X)
             of_group = slice(start - rows.start, few.stop - rows.start)
             of_few = None if weight is None else weight[of_group]
-            yield Block(X, targets[of_group], of_few)
+            yield self._in_chunks(Block(X, targets[of_group], of_few))
+
+    def _in_chunks(self, block: Block) -> Block:
+        if self.is_sparse:
+            return block
+        return block._replace(chunks=chunks(block.X, self._n_products))
 
     def batches(
         self, batch_size: int, rng: np.random.RandomState
@@ -374,11 +390,12 @@ class SampleBlocks:
             length = len(group.targets)
             for first in range(0, length, batch_size):
                 rows = slice(first, min(first + batch_size, length))
-                yield _part(group, rows), (rows.stop - rows.start) / self.n
+                batch = self._in_chunks(_part(group, rows))
+                yield batch, (rows.stop - rows.start) / self.n
 
     def _gather(self, rows: Array, buffer: Array | None) -> Block:
         if buffer is None:
-            X, targets, weight = self._all
+            X, targets, weight, _ = self._all
             X = X[rows] if self.is_sparse else X.take(rows, axis=0)
             weight = None if weight is None else weight[rows]
             return Block(X, targets.take(rows, axis=0), weight)
@@ -405,8 +422,8 @@ class SampleBlocks:
 
 
 def _part(block: Block, rows: slice) -> Block:
-    """View of some rows."""
-    X, targets, weight = block
+    """View of some rows, without chunks."""
+    X, targets, weight, _ = block
     of_rows = None if weight is None else weight[rows]
     return Block(_rows_of(X, rows), targets[rows], of_rows)
 

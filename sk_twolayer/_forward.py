@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,11 @@ from scipy import sparse
 from scipy.special import expit, softmax
 
 from sk_twolayer._blocks import (
-    GROUP_ROWS,
+    MOST_ROWS,
     Rows,
     Standardisation,
     aligned,
     choose_block_rows,
-    chunks,
-    with_ones,
 )
 from sk_twolayer._threads import Workers, share
 from sk_twolayer.network import Parameters
@@ -31,39 +29,42 @@ GRADIENT_ROWS = 1024
 
 def activate(
     X: Any,
+    X_chunks: tuple[Array, ...],
     into: Array,
-    half: Array,
+    out: Array,
     offset: Array,
     T: Array,
-    T_chunks: Iterable[Array],
+    T_chunks: tuple[Array, ...],
     Z2: Array,
 ) -> None:
-    """Forward pass of a block: T = tanh(X into), Z2 = T half + offset.
+    """Forward pass of a block: T = tanh(X into), Z2 = T out + offset.
 
     Parameters
     ----------
     X : ndarray of shape (b, m + 1) or CSR matrix of shape (b, m), float
         Samples in rows, dense ones beside a 1.
+    X_chunks : tuple of ndarray
+        A dense X's `chunks`; empty for a sparse one.
     into : ndarray of shape (m + 1, k), float
         Half of W1' over half of b1'.
-    half : ndarray of shape (k, K), float
+    out : ndarray of shape (k, K), float
         Half of W2'.
     offset : ndarray of shape (K,) or (1, K), float
         b2, and half of the sum of W2 over the neurons.
     T : ndarray of shape (b, k), float
         Is filled: A1' is (1 + T) / 2.
-    T_chunks : iterable of ndarray
+    T_chunks : tuple of ndarray
         Its `chunks`.
     Z2 : ndarray of shape (b, K), float
         Is filled.
     """
-    if sparse.issparse(X):
-        np.add(X @ into[:-1], into[-1], out=T)
-    else:
-        for samples, rows in zip(chunks(X, into.size), T_chunks, strict=True):
+    if X_chunks:
+        for samples, rows in zip(X_chunks, T_chunks, strict=True):
             np.matmul(samples, into, out=rows)
+    else:
+        np.add(X @ into[:-1], into[-1], out=T)
     np.tanh(T, out=T)
-    np.dot(T, half, out=Z2)
+    T.dot(out, out=Z2)
     Z2 += offset
 
 
@@ -123,10 +124,11 @@ def forward_blocks(
     rows = choose_block_rows(X, k, workers.n_threads)
     n_blocks = -(-n // rows)
     n_parts = min(workers.n_threads, n_blocks)
-    together = 1 if change is not None else max(1, GROUP_ROWS // rows)
+    together = max(1, MOST_ROWS // (rows * len(W2))) if change is None else 1
 
     def part(worker: int) -> None:
-        buffer = None if is_sparse else with_ones(rows, m, dtype)
+        buffer = Rows((rows, 0 if is_sparse else m + 1), dtype, into.size)
+        buffer.array[:, -1:] = 1
         hidden = Rows((rows, k), dtype, into.size)
         outputs = aligned((together * rows, len(W2)), dtype)
         blocks = share(n_blocks, worker, n_parts)
@@ -139,16 +141,17 @@ def forward_blocks(
                 if not np.isfinite(block.sum()):
                     check_finite(block)
                 length = block.shape[0]
-                inputs = block
-                if buffer is not None:
-                    inputs = buffer[:length]
-                    if center is None:
-                        inputs[:, :-1] = block
-                    else:
-                        np.subtract(block, center, out=inputs[:, :-1])
+                inputs, X_chunks = buffer.first(length)
+                if is_sparse:
+                    inputs, X_chunks = block, ()
+                elif center is None:
+                    inputs[:, :-1] = block
+                else:
+                    np.subtract(block, center, out=inputs[:, :-1])
                 T, T_chunks = hidden.first(length)
                 of_block = Z2[start - first : start - first + length]
-                activate(inputs, into, half, offset, T, T_chunks, of_block)
+                weights = (into, half, offset)
+                activate(inputs, X_chunks, *weights, T, T_chunks, of_block)
             function(Z2 if change is None else change(block, T, Z2), result[first:last])
 
     # A sum or a Z1 beyond the largest number is infinite: the neuron is saturated.

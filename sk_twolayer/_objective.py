@@ -95,6 +95,7 @@ class CrossEntropyObjective:
             sample_weight,
             standardisation,
             block_rows or choose_block_rows(X, n_hidden, self.workers.n_threads),
+            (m + 1) * n_hidden,
         )
         self.n, self.total = self._samples.n, self._samples.total
         self._sparse = self._samples.is_sparse
@@ -105,7 +106,7 @@ class CrossEntropyObjective:
         self.set_precision(precision)
         self._one_output = n_outputs == 1 and not self._sparse
         self._sums = [
-            self._make_sums(self._samples.rows)
+            self._make_sums(self._samples.rows, self._samples.group_rows)
             for _ in range(min(self.workers.n_threads, len(self._samples)))
         ]
         self._multiple = self._sums[0].multiple
@@ -117,10 +118,10 @@ class CrossEntropyObjective:
         if self.dtype != np.float64:
             self._layer = Layers(*(aligned(shape, self.dtype) for shape in shapes))
 
-    def _make_sums(self, rows: int) -> BlockSums:
+    def _make_sums(self, rows: int, group_rows: int) -> BlockSums:
         kind = OneOutputSums if self._one_output else BlockSums
-        shape = (self.m, self.k, self.n_outputs)
-        return kind(rows, *shape, self.output, self.dtype, self._sparse)
+        shape = (rows, group_rows, self.m, self.k, self.n_outputs)
+        return kind(*shape, self.output, self.dtype, self._sparse)
 
     def thinned(self, step: int) -> CrossEntropyObjective:
         """The objective of every step-th sample, without penalty.
@@ -283,7 +284,7 @@ class CrossEntropyObjective:
             Batches, and each one's part of all samples.
         """
         if self._batch_sums is None or len(self._batch_sums.X) < batch_size:
-            self._batch_sums = self._make_sums(batch_size)
+            self._batch_sums = self._make_sums(batch_size, batch_size)
         return self._samples.batches(batch_size, rng)
 
     def batch_value_and_gradient(

@@ -19,12 +19,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from sk_twolayer._blocks import (
-    GROUP_ROWS,
     Block,
     Group,
     Rows,
     aligned,
-    chunks,
     with_ones,
 )
 from sk_twolayer._forward import activate
@@ -51,13 +49,40 @@ class Layers(NamedTuple):
     offset: Array
 
 
+class _Views(NamedTuple):
+    """Parts of a worker's arrays for blocks of one length, made once.
+
+    Attributes
+    ----------
+    T : ndarray of shape (b, k), float
+        Activations.
+    T_chunks : tuple of ndarray
+        Its chunks.
+    dZ2 : ndarray of shape (b, 1), float
+        The output's slopes.
+    scaled : ndarray of shape (b, m + 1), float
+        For diag(dZ2) X.
+    products : tuple of tuple of ndarray
+        Its chunks' transposes, T's chunks, and where their products go.
+    parts : ndarray of shape (number of chunks, m + 1, k), float
+        Those products.
+    """
+
+    T: Array
+    T_chunks: tuple[Array, ...]
+    dZ2: Array
+    scaled: Array
+    products: tuple[tuple[Array, Array, Array], ...]
+    parts: Array
+
+
 class BlockSums:
     """Sums for any output layer, in arrays that are reused from block to block.
 
     Parameters
     ----------
-    rows : int
-        Most samples of a block.
+    rows, group_rows : int
+        Most samples of a block and of a group.
     m, k, n_outputs : int
         Features, hidden neurons and output neurons (K).
     output : Output
@@ -85,6 +110,7 @@ class BlockSums:
     def __init__(
         self,
         rows: int,
+        group_rows: int,
         m: int,
         k: int,
         n_outputs: int,
@@ -109,9 +135,10 @@ class BlockSums:
         self.first = self.sums[:cut].reshape(m + 1, k)
         self.second = self.sums[cut:].reshape(k + 1, n_outputs)
         self._second_T = self.second[:-1]
-        self._allocate(rows, m, k, n_outputs, dtype)
+        self._allocate(rows, group_rows, dtype)
 
-    def _allocate(self, rows: int, m: int, k: int, n_outputs: int, dtype: Any) -> None:
+    def _allocate(self, rows: int, group_rows: int, dtype: Any) -> None:
+        n_outputs, k = self._dW2.T.shape
         self._dZ1 = Rows((rows, k), dtype, self._n_products)
         self._back = np.empty((n_outputs, k), dtype)
 
@@ -125,14 +152,14 @@ class BlockSums:
         """T (b, k) and Z2 (b, K) of a block, in this worker's arrays."""
         length = block.X.shape[0]
         T, Z2 = self.T.first(length), self.Z2[:length]
-        activate(block.X, *self.layers, *T, Z2)
+        activate(block.X, block.chunks, *self.layers, *T, Z2)
         return T[0], Z2
 
     def add_cost(self, block: Block) -> tuple[Array, Array]:
         """Forward: add a block's cost; give T (b, k) and its weighted dZ2 (b, K)."""
-        _, targets, weight = block
+        weight = block.weight
         T, Z2 = self.forward(block)
-        costs = self.output.costs(Z2, targets, self.work[:, : len(T)])
+        costs = self.output.costs(Z2, block.targets, self.work[:, : len(T)])
         if weight is not None:
             costs *= weight
             Z2 *= weight[:, None]
@@ -143,9 +170,9 @@ class BlockSums:
         """Forward and backward: add a block's cost and gradient."""
         T, dZ2 = self.add_cost(block)
         X, (dZ1, dZ1_chunks) = block.X, self._dZ1.first(len(T))
-        self._second_T += np.dot(T.T, dZ2, out=self._dW2)
+        self._second_T += T.T.dot(dZ2, out=self._dW2)
         self.second[-1] += dZ2.sum(axis=0)
-        np.dot(dZ2, self._back, out=dZ1)
+        dZ2.dot(self._back, out=dZ1)
         np.multiply(T, T, out=T)
         np.subtract(1, T, out=T)
         dZ1 *= T
@@ -153,7 +180,8 @@ class BlockSums:
             self.first[:-1] += X.T @ dZ1
             self.first[-1] += dZ1.sum(axis=0)
         else:
-            self.first += self._product(chunks(X, self._n_products), dZ1_chunks)
+            products, parts = self._products(block.chunks, dZ1_chunks)
+            self.first += self._sum(products, parts)
 
     def end_group(self, group: Group | Block) -> None:
         """After the last block of a group: add what is left of it."""
@@ -161,16 +189,26 @@ class BlockSums:
     def end(self) -> None:
         """After the last group: add what is left of all."""
 
-    def _product(self, A: Iterable[Array], B: Iterable[Array]) -> Array:
-        """A' B, from the chunks of both."""
-        n = 0
+    def _products(
+        self, A: Iterable[Array], B: Iterable[Array]
+    ) -> tuple[list[tuple[Array, Array, Array]], Array]:
+        """For A' B: factors of each chunk and where their product goes, and all those."""
+        products, n = [], 0
         for rows, others in zip(A, B, strict=True):
-            parts = self._parts[n : n + len(rows)]
-            np.matmul(rows.transpose(0, 2, 1), others, out=parts)
-            n += len(rows)
-        if n == 1:
-            return np.asarray(self._parts[0])
-        return np.asarray(np.add.reduce(self._parts[:n], axis=0, out=self._parts_sum))
+            end = n + len(rows)
+            products.append((rows.transpose(0, 2, 1), others, self._parts[n:end]))
+            n = end
+        return products, self._parts[:n]
+
+    def _sum(
+        self, products: Iterable[tuple[Array, Array, Array]], parts: Array
+    ) -> Array:
+        """A' B, from `_products`."""
+        for transposed, others, part in products:
+            np.matmul(transposed, others, out=part)
+        if len(parts) == 1:
+            return np.asarray(parts[0])
+        return np.asarray(np.add.reduce(parts, axis=0, out=self._parts_sum))
 
 
 class OneOutputSums(BlockSums):
@@ -184,15 +222,16 @@ class OneOutputSums(BlockSums):
     multiple = 2
     output: BinarySigmoid
 
-    def _allocate(self, rows: int, m: int, k: int, n_outputs: int, dtype: Any) -> None:
+    def _allocate(self, rows: int, group_rows: int, dtype: Any) -> None:
+        height = len(self.first)
         self._dZ2 = aligned((rows, 1), dtype)
-        self._XdZ2, self._XdZ2_sum = aligned((m + 1, 1), dtype), np.zeros((m + 1, 1))
-        self._columns = np.empty((m + 1, k))
-        self._product_rows = Rows((rows, m + 1), dtype, self._n_products)
-        most = max(rows, GROUP_ROWS // rows * rows)
-        self._halves = np.empty((most, 1), dtype)
+        self._XdZ2, self._XdZ2_sum = aligned((height, 1), dtype), np.zeros((height, 1))
+        self._columns = np.empty(self.first.shape)
+        self._scaled = Rows((rows, height), dtype, self._n_products)
+        self._views: dict[int, _Views] = {}
+        self._halves = np.empty((group_rows, 1), dtype)
         self._n_halves = 0
-        self.work = np.empty((2, most, 1), dtype)
+        self.work = np.empty((2, group_rows, 1), dtype)
 
     def begin(self, layers: Layers) -> None:
         """Sums of nothing, at these weights."""
@@ -207,25 +246,34 @@ class OneOutputSums(BlockSums):
         Z2 *= self.multiple
         return T, Z2
 
+    def _views_of(self, length: int) -> _Views:
+        if length not in self._views:
+            T, T_chunks = self.T.first(length)
+            scaled, scaled_chunks = self._scaled.first(length)
+            products, parts = self._products(scaled_chunks, T_chunks)
+            self._views[length] = _Views(
+                T, T_chunks, self._dZ2[:length], scaled, tuple(products), parts
+            )
+        return self._views[length]
+
     def add(self, block: Block) -> None:
         """Forward and backward: add a block's gradient; its cost comes with its group's."""
-        X, targets, weight = block
-        length, start = len(X), self._n_halves
-        self._n_halves = end = start + length
-        T, T_chunks = self.T.first(length)
-        product, product_chunks = self._product_rows.first(length)
-        dZ2, halves = self._dZ2[:length], self._halves[start:end]
-        activate(X, *self.layers, T, T_chunks, halves)
+        X, targets, weight, X_chunks = block
+        start = self._n_halves
+        self._n_halves = end = start + len(X)
+        T, T_chunks, dZ2, scaled, products, parts = self._views_of(len(X))
+        halves = self._halves[start:end]
+        activate(X, X_chunks, *self.layers, T, T_chunks, halves)
         self.output.slopes(halves, targets, dZ2)
         if weight is not None:
             dZ2 *= weight[:, None]
-        self._second_T += np.dot(T.T, dZ2, out=self._dW2)
-        self._XdZ2_sum += np.dot(X.T, dZ2, out=self._XdZ2)
+        self._second_T += T.T.dot(dZ2, out=self._dW2)
+        self._XdZ2_sum += X.T.dot(dZ2, out=self._XdZ2)
         np.multiply(T, T, out=T)
         # Copied first, since NumPy would buffer a broadcast factor.
-        np.copyto(product, dZ2)
-        product *= X
-        self.first -= self._product(product_chunks, T_chunks)
+        np.copyto(scaled, dZ2)
+        scaled *= X
+        self.first -= self._sum(products, parts)
 
     def end_group(self, group: Group | Block) -> None:
         """Add the group's cost."""

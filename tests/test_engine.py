@@ -19,12 +19,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sk_twolayer import TwoLayerSigmoidClassifier, _threads
-from sk_twolayer._blocks import Standardisation, choose_block_rows
+from sk_twolayer import TwoLayerSigmoidClassifier, _threads, network
+from sk_twolayer._blocks import Standardisation, choose_block_rows, chunks
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._start import feature_moments
-from sk_twolayer._threads import Workers, count_threads
+from sk_twolayer._threads import Workers, count_threads, share
 from sk_twolayer.network import Parameters
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -307,8 +307,33 @@ def test_block_rows_fit_the_cache_and_the_threads():
     assert choose_block_rows(few, 10) == choose_block_rows(X(4000, 11), 10)
     for n in (20_000, 100_000, 123_457):
         rows = choose_block_rows(X(n, 30, np.float32), 64, 2)
-        blocks = -(-n // rows)
-        assert blocks % 2 == 0 and n - (blocks - 1) * rows > rows / 2
+        largest = len(share(-(-n // rows), 1, 2)) * rows
+        assert n / 2 <= largest < n / 2 * 1.05
+
+
+@pytest.mark.parametrize("m, k", [(1, 1), (31, 16), (31, 100), (785, 30), (10**6, 10)])
+@pytest.mark.parametrize("length", [1, 31, 256, 455, 2000])
+def test_chunks_are_small_products_of_all_rows(m, k, length):
+    A = np.broadcast_to(np.arange(length)[:, None], (length, 2))
+    parts = chunks(A, m * k)
+    np.testing.assert_array_equal(np.concatenate([p.reshape(-1, 2) for p in parts]), A)
+    rows = max(part.shape[1] for part in parts)
+    # One call where that is as good, or where even a small chunk would be too large.
+    assert rows * m * k <= 1_000_000 or (rows == length and 32 * m * k > 1_000_000)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_predictions_of_many_blocks_are_those_of_each_sample(kind):
+    X, y = big(40_000)
+    y = y if kind == "binary" else y + 2 * (X[:, 0] > 1)
+    model = quick(max_iter=5).fit(X, y)
+    output = "sigmoid" if kind == "binary" else "softmax"
+    parameters = (model.W1_, model.b1_, model.W2_, model.b2_)
+    A2 = network.forward(X.T, *parameters, output=output).A2.T
+    expected = np.hstack([1 - A2, A2]) if kind == "binary" else A2
+    for n_jobs in (1, 2):
+        found = model.set_params(n_jobs=n_jobs).predict_proba(X)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize(

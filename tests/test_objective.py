@@ -1,5 +1,7 @@
 """The fast objective against the reference equations."""
 
+from unittest.mock import patch
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import approx_fprime
 
-from sk_twolayer import network
+from sk_twolayer import _blocks, network
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
@@ -29,7 +31,7 @@ def reference(X, Y, parameters, alpha, weight, output):
 
 @st.composite
 def problems(draw):
-    """A random problem: sizes, output, weights, blocks, threads and layout."""
+    """A random problem: sizes, output, weights, blocks, threads, layout, limits."""
     n, m, k = draw(st.integers(1, 40)), draw(st.integers(1, 6)), draw(st.integers(1, 6))
     activation = draw(st.sampled_from(["logistic", "softmax"]))
     outputs = draw(st.integers(1 if activation == "logistic" else 2, 4))
@@ -63,29 +65,43 @@ def problems(draw):
         "block_rows": draw(st.sampled_from([1, 3, 16, 64])),
         "workers": Workers(draw(st.integers(1, 3))),
     }
-    return X, targets, Y, weight, parameters, activation, layout == "sparse", options
+    # Small ones reach with a few samples what large problems do.
+    limits = {
+        "KEPT_BYTES": draw(st.sampled_from([0, _blocks.KEPT_BYTES])),
+        "GROUP_ROWS": draw(st.sampled_from([1, 20, _blocks.GROUP_ROWS])),
+    }
+    if draw(st.booleans()):
+        limits["SMALL_PRODUCT"] = draw(st.integers(1, 20)) * (m + 1) * k
+        limits["CHUNK_UNIT"] = draw(st.sampled_from([1, 4]))
+    is_sparse = layout == "sparse"
+    return X, targets, Y, weight, parameters, activation, is_sparse, options, limits
 
 
 @settings(max_examples=300, deadline=None)
 @given(problems())
 def test_equals_the_equations(problem):
-    X, targets, Y, weight, parameters, activation, is_sparse, options = problem
+    X, targets, Y, weight, parameters, activation, is_sparse, options, limits = problem
     output = choose_output(activation, Y.shape[1])
-    objective = CrossEntropyObjective(
-        sparse.csr_array(X) if is_sparse else X,
-        targets.astype(np.int8),
-        len(parameters.W1),
-        Y.shape[1],
-        output,
-        sample_weight=None if (weight == 1).all() else weight.astype(float),
-        **options,
-    )
     name = "softmax" if activation == "softmax" else "sigmoid"
     alpha = options["alpha"]
     expected_cost, expected = reference(X, Y, parameters, alpha, weight, name)
-    with options["workers"].started():
+    with patch.multiple(_blocks, **limits), options["workers"].started():
+        objective = CrossEntropyObjective(
+            sparse.csr_array(X) if is_sparse else X,
+            targets.astype(np.int8),
+            len(parameters.W1),
+            Y.shape[1],
+            output,
+            sample_weight=None if (weight == 1).all() else weight.astype(float),
+            **options,
+        )
         theta = objective.from_parameters(parameters)
+        alone = objective.value(theta)
         cost, gradient = objective.value_and_gradient(theta)
+        # Nothing is left over from one evaluation to the next.
+        again, same_gradient = objective.value_and_gradient(theta)
+    assert cost == again
+    np.testing.assert_array_equal(gradient, same_gradient)
     # Rounding of Z1 is relative to its largest term, and both sides have it.
     largest = 1 + np.abs(X).max() * np.abs(parameters.W1).max()
     slack = 1e-12 * max(1, largest * np.abs(parameters.W2).max())
@@ -93,6 +109,7 @@ def test_equals_the_equations(problem):
     Z2 = network.forward(X.T, *parameters).Z2
     rounding = 1e-15 * (1 + np.abs(Z2).max())
     assert cost == pytest.approx(expected_cost, rel=slack, abs=rounding)
+    assert alone == pytest.approx(expected_cost, rel=slack, abs=rounding)
     # The chain rule through the change of variables, by its own Jacobian.
     found = pack(gradient_by_parameters(objective, gradient))
     scale = 1 + np.abs(X).max()

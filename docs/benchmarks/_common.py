@@ -40,9 +40,9 @@ def seconds(function):
 PAUSE = 0.3
 
 
-def side_by_side(functions, repeats=5):
+def side_by_side(functions, repeats=5, lost=1):
     """Median seconds of each function, called in turns so that noise is shared."""
-    return alternate([lambda f=f: seconds(f) for f in functions], repeats)
+    return alternate([lambda f=f: seconds(f) for f in functions], repeats, lost)
 
 
 def per_iteration(fit, few=3, many=13):
@@ -57,15 +57,15 @@ def per_iteration(fit, few=3, many=13):
     return measure
 
 
-def alternate(measures, repeats=5):
-    """Median of each measure's own result, called in turns; the first turn is lost."""
+def alternate(measures, repeats=5, lost=1):
+    """Median of each measure's own result, called in turns; the first ones are lost."""
 
     def measured(measure):
         time.sleep(PAUSE)
         return measure()
 
-    results = [[measured(m) for m in measures] for _ in range(repeats + 1)]
-    return np.median(results[1:], axis=0)
+    results = [[measured(m) for m in measures] for _ in range(repeats + lost)]
+    return np.median(results[lost:], axis=0)
 
 
 # For a process of its own: the peak of resident memory above what it has before.

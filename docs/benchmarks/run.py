@@ -26,6 +26,7 @@ ROWS = [
     "limit",
     "grid_search",
     "grid_search_one_thread",
+    "grid_search_small",
     "memory_fit",
     "predict",
     "memmap",
