@@ -209,8 +209,9 @@ def chunks(A: Array, n_products: int) -> tuple[Array, ...]:
     rows = chunk_rows(n_products)
     if not rows or length <= rows or length * n_products <= SMALL_PRODUCT:
         return (A[None],)
-    whole = length // rows * rows
-    stacked = A[:whole].reshape(-1, rows, columns)
+    number = length // rows
+    whole = number * rows
+    stacked = A[:whole].reshape(number, rows, columns)
     return (stacked,) if whole == length else (stacked, A[whole:][None])
 
 

@@ -232,6 +232,16 @@ def test_sparse_gives_the_same_as_dense(container, solver):
     )
 
 
+def test_sparse_with_thousands_of_features():
+    X = sparse.random(500, 3000, density=0.01, format="csr", random_state=0)
+    y = np.asarray(X[:, :300].sum(axis=1)).ravel() > 0.3
+    model = quick(max_iter=20).fit(X, y)
+    dense = quick(max_iter=20).fit(X.toarray(), y)
+    np.testing.assert_allclose(
+        model.predict_proba(X), dense.predict_proba(X.toarray()), rtol=0, atol=1e-6
+    )
+
+
 def test_float32_trains_in_float32_and_gives_float32():
     X, y = big(20_000, dtype=np.float32)
     objective = objective_of(X, y, 1)
