@@ -289,7 +289,9 @@ class SampleBlocks:
         self.is_sparse = bool(sparse.issparse(X))
         self.rows = min(rows, self.n)
         self._length = int(np.ceil(self.n / self.rows))
-        self._group_length = min(max(1, GROUP_ROWS // self.rows), self._length)
+        # Of many labels fewer samples: their targets take as much memory.
+        in_group = GROUP_ROWS // (self.rows * (targets.size // self.n))
+        self._group_length = min(max(1, in_group), self._length)
         self.group_rows = self._group_length * self.rows
         self._shift = None
         if standardisation is not None:

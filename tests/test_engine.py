@@ -232,6 +232,19 @@ def test_sparse_gives_the_same_as_dense(container, solver):
     )
 
 
+def test_targets_of_many_labels_are_prepared_in_small_groups():
+    """Memory does not grow with samples times labels."""
+    X, Y = np.zeros((50_000, 200), np.float32), np.zeros((50_000, 100), np.int8)
+    objective = CrossEntropyObjective(X, Y, 4, 100, choose_output("logistic", 100))
+    theta = np.zeros(objective.size)
+    objective.value_and_gradient(theta)
+    tracemalloc.start()
+    objective.value_and_gradient(theta)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3e6
+
+
 def test_sparse_with_thousands_of_features():
     X = sparse.random(500, 3000, density=0.01, format="csr", random_state=0)
     y = np.asarray(X[:, :300].sum(axis=1)).ravel() > 0.3
