@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 
 # Multiply-adds of an evaluation for each thread, below which another one costs more
 # than it gives (handing over takes about 0.2 ms), by the bytes of a number.
-SERIAL_WORK = {8: 2_000_000, 4: 6_000_000}
+SERIAL_WORK = {8: 2_000_000, 4: 4_000_000}
 
 
 @cache
