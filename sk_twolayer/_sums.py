@@ -230,7 +230,6 @@ class OneOutputSums(BlockSums):
         self._scaled = Rows((rows, height), dtype, self._n_products)
         self._views: dict[int, _Views] = {}
         self._halves = np.empty((group_rows, 1), dtype)
-        self._n_halves = 0
         self.work = np.empty((2, group_rows, 1), dtype)
 
     def begin(self, layers: Layers) -> None:
