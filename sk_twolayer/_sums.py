@@ -89,7 +89,7 @@ class BlockSums:
         The output layer.
     dtype : dtype
         X's, float64 or float32.
-    is_sparse : bool, default=False
+    is_sparse : bool
         Whether X is sparse.
 
     Attributes
@@ -116,7 +116,7 @@ class BlockSums:
         n_outputs: int,
         output: Output,
         dtype: Any,
-        is_sparse: bool = False,
+        is_sparse: bool,
     ) -> None:
         self.output, self._n_products = output, (m + 1) * k
         self.X = with_ones(rows, 0 if is_sparse else m, dtype)
