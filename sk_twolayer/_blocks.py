@@ -34,6 +34,7 @@ FEWEST_ROWS = 64
 CACHE_LINE = 64
 # Shuffled rows are gathered for several batches at a time.
 GATHER_ROWS = 4096
+# Most samples of a block, and of predictions that are finished together.
 MOST_ROWS = 16_384
 # Targets are prepared, and one output's costs summed, for so many samples at a time:
 # array operations that are short wait for Python's lock more than they compute.
@@ -216,27 +217,24 @@ def chunks(A: Array, n_products: int) -> tuple[Array, ...]:
 
 
 class Rows:
-    """An array for blocks of up to so many rows, and its views.
+    """An array for blocks of up to as many rows as it has, and its views.
 
     Parameters
     ----------
-    shape : tuple of int
-        Most rows, and columns.
-    dtype : dtype
-        Type of a number.
+    array : ndarray of shape (rows, columns), any dtype
+        The array.
     n_products : int
         Multiply-adds for each row, as `chunks` takes them.
     """
 
-    def __init__(self, shape: tuple[int, int], dtype: Any, n_products: int) -> None:
-        self.array = aligned(shape, dtype)
-        self._n_products = n_products
+    def __init__(self, array: Array, n_products: int) -> None:
+        self._array, self._n_products = array, n_products
         self._views: dict[int, tuple[Array, tuple[Array, ...]]] = {}
 
     def first(self, length: int) -> tuple[Array, tuple[Array, ...]]:
         """The first rows, (length, columns), and their `chunks`."""
         if length not in self._views:
-            rows = self.array[:length]
+            rows = self._array[:length]
             self._views[length] = rows, chunks(rows, self._n_products)
         return self._views[length]
 
@@ -288,10 +286,10 @@ class SampleBlocks:
         self.total = float(self.n if sample_weight is None else np.sum(sample_weight))
         self.is_sparse = bool(sparse.issparse(X))
         self.rows = min(rows, self.n)
-        self._length = int(np.ceil(self.n / self.rows))
+        self._starts = range(0, self.n, self.rows)
         # Of many labels fewer samples: their targets take as much memory.
         in_group = GROUP_ROWS // (self.rows * (targets.size // self.n))
-        self._group_length = min(max(1, in_group), self._length)
+        self._group_length = min(max(1, in_group), len(self._starts))
         self.group_rows = self._group_length * self.rows
         self._shift = None
         if standardisation is not None:
@@ -309,7 +307,7 @@ class SampleBlocks:
             self._all = Block(kept_X, *everything)
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._starts)
 
     def groups(self, blocks: range, buffer: Array) -> Iterable[Group]:
         """Blocks in groups; kept for the next time where all samples are.
@@ -340,24 +338,20 @@ class SampleBlocks:
             few = blocks[i : i + self._group_length]
             rows = slice(few.start * self.rows, min(few.stop * self.rows, self.n))
             if self._keep:
-                _, targets, weight, _ = _part(self._all, rows)
+                whole = _part(self._all, rows)
             else:
-                targets, weight = self._targets_and_weight(rows)
-            yield Group(self._load(rows, targets, weight, buffer), targets, weight)
+                whole = Block(self.X[rows], *self._targets_and_weight(rows))
+            yield Group(self._load(whole, buffer), whole.targets, whole.weight)
 
-    def _load(
-        self, rows: slice, targets: Array, weight: Array | None, buffer: Array
-    ) -> Iterator[Block]:
-        for start in range(rows.start, rows.stop, self.rows):
-            few = slice(start, min(start + self.rows, rows.stop))
-            if self._keep:
-                X = _rows_of(self._all.X, few)
-            else:
-                X = buffer[: few.stop - start]
-                self._standardise(self.X[few], X)
-            of_group = slice(start - rows.start, few.stop - rows.start)
-            of_few = None if weight is None else weight[of_group]
-            yield self._in_chunks(Block(X, targets[of_group], of_few))
+    def _load(self, group: Block, buffer: Array) -> Iterator[Block]:
+        length = len(group.targets)
+        for start in range(0, length, self.rows):
+            block = _part(group, slice(start, min(start + self.rows, length)))
+            if not self._keep:
+                X = buffer[: len(block.targets)]
+                self._standardise(block.X, X)
+                block = block._replace(X=X)
+            yield self._in_chunks(block)
 
     def _in_chunks(self, block: Block) -> Block:
         if self.is_sparse:

@@ -16,6 +16,7 @@ from sk_twolayer._blocks import (
     Standardisation,
     aligned,
     choose_block_rows,
+    with_ones,
 )
 from sk_twolayer._threads import Workers, share
 from sk_twolayer.network import Parameters
@@ -48,15 +49,15 @@ def activate(
     into : ndarray of shape (m + 1, k), float
         Half of W1' over half of b1'.
     out : ndarray of shape (k, K), float
-        Half of W2'.
+        Half of W2', or a part of it.
     offset : ndarray of shape (K,) or (1, K), float
-        b2, and half of the sum of W2 over the neurons.
+        b2 and half of the sum of W2 over the neurons, or the same part.
     T : ndarray of shape (b, k), float
         Is filled: A1' is (1 + T) / 2.
     T_chunks : tuple of ndarray
         Its `chunks`.
     Z2 : ndarray of shape (b, K), float
-        Is filled.
+        Is filled, or with that part of it.
     """
     if X_chunks:
         for samples, rows in zip(X_chunks, T_chunks, strict=True):
@@ -127,9 +128,8 @@ def forward_blocks(
     together = max(1, MOST_ROWS // (rows * len(W2))) if change is None else 1
 
     def part(worker: int) -> None:
-        buffer = Rows((rows, 0 if is_sparse else m + 1), dtype, into.size)
-        buffer.array[:, -1:] = 1
-        hidden = Rows((rows, k), dtype, into.size)
+        buffer = Rows(with_ones(rows, 0 if is_sparse else m, dtype), into.size)
+        hidden = Rows(aligned((rows, k), dtype), into.size)
         outputs = aligned((together * rows, len(W2)), dtype)
         blocks = share(n_blocks, worker, n_parts)
         for i in range(0, len(blocks), together):
@@ -152,7 +152,9 @@ def forward_blocks(
                 of_block = Z2[start - first : start - first + length]
                 weights = (into, half, offset)
                 activate(inputs, X_chunks, *weights, T, T_chunks, of_block)
-            function(Z2 if change is None else change(block, T, Z2), result[first:last])
+                if change is not None:
+                    Z2 = change(block, T, of_block)
+            function(Z2, result[first:last])
 
     # A sum or a Z1 beyond the largest number is infinite: the neuron is saturated.
     with np.errstate(over="ignore", invalid="ignore"):

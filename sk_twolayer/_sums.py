@@ -23,6 +23,7 @@ from sk_twolayer._blocks import (
     Group,
     Rows,
     aligned,
+    chunks,
     with_ones,
 )
 from sk_twolayer._forward import activate
@@ -120,7 +121,7 @@ class BlockSums:
     ) -> None:
         self.output, self._n_products = output, (m + 1) * k
         self.X = with_ones(rows, 0 if is_sparse else m, dtype)
-        self.T = Rows((rows, k), dtype, self._n_products)
+        self.T = Rows(aligned((rows, k), dtype), self._n_products)
         self.Z2 = aligned((rows, n_outputs), dtype)
         self.work = np.empty((2, rows, n_outputs), dtype)
         height = 0 if is_sparse else m + 1
@@ -139,7 +140,7 @@ class BlockSums:
 
     def _allocate(self, rows: int, group_rows: int, dtype: Any) -> None:
         n_outputs, k = self._dW2.T.shape
-        self._dZ1 = Rows((rows, k), dtype, self._n_products)
+        self._dZ1 = Rows(aligned((rows, k), dtype), self._n_products)
         self._back = np.empty((n_outputs, k), dtype)
 
     def begin(self, layers: Layers) -> None:
@@ -157,14 +158,17 @@ class BlockSums:
 
     def add_cost(self, block: Block) -> tuple[Array, Array]:
         """Forward: add a block's cost; give T (b, k) and its weighted dZ2 (b, K)."""
-        weight = block.weight
         T, Z2 = self.forward(block)
         costs = self.output.costs(Z2, block.targets, self.work[:, : len(T)])
+        self._add_costs(costs, block.weight)
+        if block.weight is not None:
+            Z2 *= block.weight[:, None]
+        return T, Z2
+
+    def _add_costs(self, costs: Array, weight: Array | None) -> None:
         if weight is not None:
             costs *= weight
-            Z2 *= weight[:, None]
         self.cost += float(np.add.reduce(costs, dtype=float))
-        return T, Z2
 
     def add(self, block: Block) -> None:
         """Forward and backward: add a block's cost and gradient."""
@@ -225,9 +229,9 @@ class OneOutputSums(BlockSums):
     def _allocate(self, rows: int, group_rows: int, dtype: Any) -> None:
         height = len(self.first)
         self._dZ2 = aligned((rows, 1), dtype)
-        self._XdZ2, self._XdZ2_sum = aligned((height, 1), dtype), np.zeros((height, 1))
+        self._XdZ2, self._XdZ2_sum = aligned((height, 1), dtype), np.empty((height, 1))
         self._columns = np.empty(self.first.shape)
-        self._scaled = Rows((rows, height), dtype, self._n_products)
+        self._scaled = aligned((rows, height), dtype)
         self._views: dict[int, _Views] = {}
         self._halves = np.empty((group_rows, 1), dtype)
         self.work = np.empty((2, group_rows, 1), dtype)
@@ -248,8 +252,8 @@ class OneOutputSums(BlockSums):
     def _views_of(self, length: int) -> _Views:
         if length not in self._views:
             T, T_chunks = self.T.first(length)
-            scaled, scaled_chunks = self._scaled.first(length)
-            products, parts = self._products(scaled_chunks, T_chunks)
+            scaled = self._scaled[:length]
+            products, parts = self._products(chunks(scaled, self._n_products), T_chunks)
             self._views[length] = _Views(
                 T, T_chunks, self._dZ2[:length], scaled, tuple(products), parts
             )
@@ -279,9 +283,7 @@ class OneOutputSums(BlockSums):
         halves, self._n_halves = self._halves[: self._n_halves], 0
         work = self.work[:, : len(halves)]
         costs = self.output.costs_of_halves(halves, group.targets, work)
-        if group.weight is not None:
-            costs *= group.weight
-        self.cost += float(np.add.reduce(costs, dtype=float))
+        self._add_costs(costs, group.weight)
 
     def end(self) -> None:
         """After the last group: add X' dZ2."""
