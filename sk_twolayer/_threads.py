@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
-from functools import cache
 from typing import Any, TypeVar
 
 from joblib import cpu_count
 from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
+from sklearn.utils.fixes import parse_version
 from threadpoolctl import ThreadpoolController
+from threadpoolctl import __version__ as threadpoolctl_version
 
 Result = TypeVar("Result")
 
@@ -23,60 +24,118 @@ Result = TypeVar("Result")
 SERIAL_WORK = {8: 2_000_000, 4: 4_000_000}
 
 
-@cache
-def _blas_libraries() -> list[Any]:
-    # Finding the loaded libraries takes milliseconds, so it is done once a process.
-    return list(ThreadpoolController().select(user_api="blas").lib_controllers)
+# Of the libraries here it is each thread's own number that later versions set.
+LIMITS_OF_A_THREAD = parse_version(threadpoolctl_version) >= parse_version("3.7")
+
+OPENBLAS_SETTERS = [
+    f"{prefix}openblas_set_num_threads{suffix}"
+    for prefix in ("", "scipy_")
+    for suffix in ("", "64_", "_64")
+]
+
+
+class _Library:
+    """One BLAS library: its number of threads, and whose number that is."""
+
+    def __init__(self, controller: Any) -> None:
+        self._controller = controller
+        layer = getattr(controller, "threading_layer", None)
+        several = controller.internal_api == "mkl" or layer == "openmp"
+        self.of_a_thread = LIMITS_OF_A_THREAD and several
+        self.set = controller.set_num_threads
+        if controller.internal_api == "openblas" and layer != "openmp":
+            # From threadpoolctl 3.8 on its setter does nothing, silently, in all
+            # threads but the first to call it; OpenBLAS's own works in each.
+            handle = getattr(controller, "dynlib", None)
+            own = (getattr(handle, name, None) for name in OPENBLAS_SETTERS)
+            self.set = next(filter(None, own), self.set)
+
+    def get(self) -> int:
+        return int(self._controller.num_threads)
+
+
+def _find_libraries() -> list[_Library]:
+    controller = ThreadpoolController().select(user_api="blas")
+    return [_Library(library) for library in controller.lib_controllers]
 
 
 class _BlasLimit:
     """Holds BLAS to one thread while at least one caller wants it.
 
-    The setting belongs to the process, so callers in several threads are counted:
-    the first saves it, and the last one out puts it back.
+    Most libraries have one number for the process: the first caller lowers it, and the
+    last one out puts it back. The others have one for each thread, in which its own
+    callers do so. Whoever else sets a number meanwhile is obeyed, and keeps it.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._callers = 0
-        self._saved: list[int] = []
+    def __init__(
+        self, find_libraries: Callable[[], list[_Library]] = _find_libraries
+    ) -> None:
+        self._find_libraries = find_libraries
+        self._libraries: list[_Library] | None = None
+        self.lock = threading.Lock()
+        # The thread of each caller, and what was lowered: by library, and by thread
+        # where that has a number of its own.
+        self._callers: list[int] = []
+        self._lowered: dict[tuple[_Library, int | None], int] = {}
 
-    def acquire(self) -> None:
-        with self._lock:
-            if self._callers == 0:
-                self._saved = [library.num_threads for library in _blas_libraries()]
-                for library in _blas_libraries():
-                    library.set_num_threads(1)
-            self._callers += 1
+    def __enter__(self) -> None:
+        thread = threading.get_ident()
+        with self.lock:
+            libraries = self._found()
+            self._callers.append(thread)
+            for library in libraries:
+                key = (library, thread if library.of_a_thread else None)
+                number = library.get()
+                if number > 1 and key not in self._lowered:
+                    self._lowered[key] = number
+                    library.set(1)
 
-    def release(self) -> None:
-        with self._lock:
-            self._callers -= 1
-            if self._callers == 0:
-                self._restore()
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self._callers.remove(threading.get_ident())
+            self._restore()
 
     def available(self) -> int:
         """Threads that BLAS may use: the user's, or a joblib worker's, share."""
-        with self._lock:
-            if self._callers:
-                return 1
-            return min((lib.num_threads for lib in _blas_libraries()), default=1)
+        with self.lock:
+            return min((library.get() for library in self._found()), default=1)
+
+    def _found(self) -> list[_Library]:
+        # Finding the loaded libraries takes milliseconds, so it is done once a process.
+        if self._libraries is None:
+            self._libraries = self._find_libraries()
+        return self._libraries
 
     def _restore(self) -> None:
-        for library, threads in zip(_blas_libraries(), self._saved, strict=True):
-            library.set_num_threads(threads)
+        """Put back what no caller needs lowered any more."""
+        for library, thread in list(self._lowered):
+            if thread in self._callers or (thread is None and self._callers):
+                continue
+            number = self._lowered.pop((library, thread))
+            if library.get() == 1:
+                library.set(number)
 
     def after_fork(self) -> None:
-        """A child has none of its parent's callers; the lock may have been held."""
-        if self._callers:
-            self._restore()
-        self._lock = threading.Lock()
-        self._callers = 0
+        """A child has, of its parent's threads, only the one that forked."""
+        thread = threading.get_ident()
+        self._callers = [c for c in self._callers if c == thread]
+        self._lowered = {
+            key: number
+            for key, number in self._lowered.items()
+            if key[1] in (None, thread)
+        }
+        self._restore()
+        self.lock.release()
 
 
 _blas_limit = _BlasLimit()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_blas_limit.after_fork)
+    # With the lock: no other thread is setting anything in the moment of a fork.
+    os.register_at_fork(
+        before=_blas_limit.lock.acquire,
+        after_in_parent=_blas_limit.lock.release,
+        after_in_child=_blas_limit.after_fork,
+    )
 
 
 def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
@@ -177,35 +236,38 @@ class Workers:
     @contextmanager
     def started(self) -> Iterator[Workers]:
         """Threads running and BLAS on one thread, until the body ends or raises."""
-        _blas_limit.acquire()
-        try:
-            if self.n_threads > 1:
-                self._executor = ThreadPoolExecutor(
-                    self.n_threads - 1, thread_name_prefix="sk_twolayer"
-                )
-            yield self
-        finally:
+        with _blas_limit:
             try:
+                if self.n_threads > 1:
+                    self._executor = ThreadPoolExecutor(
+                        self.n_threads - 1, thread_name_prefix="sk_twolayer"
+                    )
+                yield self
+            finally:
                 if self._executor is not None:
                     self._executor.shutdown()
                     self._executor = None
-            finally:
-                _blas_limit.release()
 
     def run(
         self, function: Callable[[int], Result], n_parts: int | None = None
     ) -> list[Result]:
         """Results of function(0), ..., function(n_parts - 1), in this order."""
         n_parts = self.n_threads if n_parts is None else n_parts
+
+        def part(i: int) -> Result:
+            # Also in the caller's thread, whose BLAS another may have let go meanwhile.
+            with _blas_limit:
+                return function(i)
+
         if self._executor is None or n_parts == 1:
-            return [function(i) for i in range(n_parts)]
+            return [part(i) for i in range(n_parts)]
         # In the caller's context, of which NumPy's errstate is part.
         others = [
-            self._executor.submit(copy_context().run, function, i)
+            self._executor.submit(copy_context().run, part, i)
             for i in range(1, n_parts)
         ]
         try:
-            first = function(0)
+            first = part(0)
         finally:
             # Also after an exception: the others still use the shared buffers.
             wait(others)

@@ -214,8 +214,13 @@ def train(
 
     if settings.n_init > 1 and workers.n_threads == 1 and work > PARALLEL_STARTS_WORK:
         parallel = Parallel(n_jobs=settings.n_jobs, prefer="threads")
+
+        def run_alone(index: int) -> _Run:
+            with Workers().started() as alone:
+                return run(index, alone)
+
         with workers.started():
-            runs = parallel(delayed(run)(i, Workers()) for i in range(settings.n_init))
+            runs = parallel(delayed(run_alone)(i) for i in range(settings.n_init))
     else:
         runs = []
         with workers.started():
