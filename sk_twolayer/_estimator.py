@@ -20,6 +20,13 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
+from sk_twolayer._arrays import (
+    MatrixLike,
+    canonical,
+    is_foreign,
+    like_its_input,
+    to_numpy,
+)
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._callbacks import Callbacks, CallbackSupportMixin
 from sk_twolayer._evidence import Evidence
@@ -29,6 +36,10 @@ from sk_twolayer._labels import (
     drop_zero_weights,
     encode_for_classes,
     encode_labels,
+    label_names,
+    plain_labels,
+    relative_size,
+    warn_of_size,
     weigh_samples,
 )
 from sk_twolayer._outputs import Output, choose_output
@@ -62,6 +73,7 @@ OPTIONAL = (
     "_moderation_limit",
     "estimators_",
     "validation_loss_curve_",
+    "label_names_",
     "_optimizer",
     "_rng",
 )
@@ -100,7 +112,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
         mean cross-entropy + alpha / (2 n) (|W1|^2 + |W2|^2)
 
-    with n the number of samples or the sum of their weights. By default the data choose
+    with n the number of samples or the sum of their weights, see `fit`. By default the data choose
     `alpha`, one for each layer, and probabilities say how sure the weights are. k stands
     for `n_hidden`, m for features, n for samples, K for outputs.
 
@@ -182,6 +194,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     classes_ : ndarray of shape (n_classes,), dtype of y
         Class labels. Of two, the second is the one that A2 gives the probability
         of; for multilabel y the columns' numbers.
+    label_names_ : ndarray of shape (L,), object
+        Names of a multilabel y's columns, where y had them, all of them strings.
     n_features_in_ : int
         Features seen in `fit`, m.
     feature_names_in_ : ndarray of shape (m,), object
@@ -336,8 +350,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     @_checks_parameters
     def fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: MatrixLike,
+        y: MatrixLike,
         sample_weight: ArrayLike | None = None,
         coef_init: Sequence[ArrayLike] | None = None,
         intercept_init: Sequence[ArrayLike] | None = None,
@@ -348,11 +362,18 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ----------
         X : array-like or sparse matrix of shape (n, m), float
             Samples in rows. float32 stays float32, all else becomes float64; CSR
-            stays sparse, other sparse formats become CSR.
-        y : array-like of shape (n,) or (n, L), any label type
-            Labels, or an indicator matrix of L labels.
+            stays sparse, other sparse formats become CSR. Arrays of other libraries
+            become numpy's; with scikit-learn's `array_api_dispatch` predictions are
+            given as X was.
+        y : array-like of shape (n,) or (n, L), strings, numbers or booleans
+            Labels, or an indicator matrix of L labels. Of one class alone nothing is
+            learned, and it is predicted everywhere.
         sample_weight : array-like of shape (n,), float, default=None
-            Weights; a whole number equals repeating the row, 0 leaving it out.
+            Weights; a whole number equals repeating the row, 0 leaving it out. Weights
+            that are not whole are counts, too, where they average 1/3 to 3. Where they
+            do not, as those that sum to 1, only their ratios matter: with the class
+            weights they are scaled to sum to (sum w)^2 / sum w^2, Kish's effective
+            number of samples, which is n where all are equal.
         coef_init : sequence of two array-likes, (m, k) and (k, K), default=None
             Weights to start from, laid out as `coefs_`.
         intercept_init : sequence of two array-likes, (k,) and (K,), default=None
@@ -368,6 +389,12 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             On input that cannot be used, and where training ends in non-finite
             weights; a model fitted before is then left as it was.
+
+        Warns
+        -----
+        UserWarning
+            If whole-number weights average more than 100: as counts they make the
+            model as sure as that many samples would.
         """
         with self._unchanged_on_error():
             settings = self._settings()
@@ -376,8 +403,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                     f"alpha='ard' needs solver='lbfgs' and early_stopping=False; got "
                     f"solver={self.solver!r}, early_stopping={self.early_stopping}."
                 )
-            samples_X, samples_y = self._validate(X, y, reset=True)
-            labels = encode_labels(samples_y)
+            samples_X, samples_y = self._validate(X, y, multi_output=True, reset=True)
+            labels = encode_labels(samples_y, label_names(y))
             samples = self._weigh(samples_X, labels, sample_weight)
             initial = self._initial(
                 samples_X.shape[1], labels, coef_init, intercept_init
@@ -409,8 +436,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     @_checks_parameters
     def partial_fit(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: MatrixLike,
+        y: MatrixLike,
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> TwoLayerSigmoidClassifier:
@@ -423,12 +450,13 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ----------
         X : array-like or sparse matrix of shape (n, m), float
             Samples in rows.
-        y : array-like of shape (n,) or (n, L), any label type
+        y : array-like of shape (n,) or (n, L), strings, numbers or booleans
             Their labels, not necessarily of every class.
         classes : array-like of shape (n_classes,), default=None
-            All classes, in any order; needed in the first call.
+            All classes, in any order; needed in the first call, but for an indicator
+            matrix.
         sample_weight : array-like of shape (n,), float, default=None
-            Weights.
+            Weights, which are counts at any size.
 
         Returns
         -------
@@ -455,14 +483,18 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                     f"n_hidden={self.n_hidden}, but the network so far has "
                     f"{len(self.W1_)} hidden neurons: call fit for a new one."
                 )
-            samples_X, samples_y = self._validate(X, y, reset=not fitted)
+            samples_X, samples_y = self._validate(
+                X, y, multi_output=True, reset=not fitted
+            )
             labels = encode_for_classes(
                 samples_y,
                 classes,
                 self.classes_ if fitted else None,
                 self.n_outputs_ if fitted else None,
+                label_names(y),
+                getattr(self, "label_names_", None),
             )
-            samples = self._weigh(samples_X, labels, sample_weight, keep_one=True)
+            samples = self._weigh(samples_X, labels, sample_weight, partial=True)
             if not hasattr(self, "_rng") or not fitted:
                 self._rng = check_random_state(self.random_state)
             trained = train_more(
@@ -480,29 +512,33 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             self._optimizer, self._rng = trained.optimizer, rng
         return self
 
-    def _validate(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            accept_sparse="csr",
-            dtype=DTYPES,
-            multi_output=True,
-            reset=reset,
-        )
-        return X, y
+    def _validate(self, X: Any, *y: Any, **options: Any) -> Any:
+        """X, or X and y, as the engine takes them."""
+        labels = [plain_labels(to_numpy(each)) for each in y]
+        options = {"accept_sparse": "csr", "dtype": DTYPES} | options
+        found = validate_data(self, to_numpy(X), *labels, **options)
+        return (canonical(found[0]), found[1]) if y else canonical(found)
 
     def _weigh(
-        self, X: Any, labels: Labels, sample_weight: Any, keep_one: bool = False
+        self, X: Any, labels: Labels, sample_weight: Any, partial: bool = False
     ) -> Samples:
         """Samples with the product of their weights and their classes'."""
         if sample_weight is not None:
             sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
+                to_numpy(sample_weight),
+                X,
+                dtype=np.float64,
+                ensure_non_negative=True,
             )
         weight = weigh_samples(labels, self.class_weight, sample_weight)
         if weight is not None:
-            X, labels, weight = drop_zero_weights(X, labels, weight, keep_one)
+            size = relative_size(weight, sample_weight)
+            if size is not None and not partial:
+                weight = weight / weight.max()
+                weight *= size / weight.sum()
+            elif size is not None and not hasattr(self, "W1_"):
+                warn_of_size(weight)
+            X, labels, weight = drop_zero_weights(X, labels, weight)
         return Samples(X, labels, weight)
 
     def _initial(
@@ -562,6 +598,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             }
             if self.alpha == "ard":
                 found["feature_relevance_"] = evidence.deviations[:-1]
+        if labels.names is not None:
+            found["label_names_"] = labels.names
         return {
             **found,
             "_covariance": None,
@@ -651,15 +689,16 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             raise
 
     @overload
-    def decision_function(self, X: ArrayLike) -> Array: ...
+    def decision_function(self, X: MatrixLike) -> Array: ...
 
     @overload
     def decision_function(
-        self, X: ArrayLike, return_std: Literal[True]
+        self, X: MatrixLike, return_std: Literal[True]
     ) -> tuple[Array, Array]: ...
 
+    @like_its_input
     def decision_function(
-        self, X: ArrayLike, return_std: bool = False
+        self, X: MatrixLike, return_std: bool = False
     ) -> Array | tuple[Array, Array]:
         """Z2 of each sample: of two classes the log-odds of the second.
 
@@ -700,7 +739,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             Z2 = self._forward(X, _copy, self.n_outputs_)
         return Z2[:, 0] if self.n_outputs_ == 1 else Z2
 
-    def _Z2_and_std(self, X: ArrayLike) -> tuple[Array, Array]:
+    def _Z2_and_std(self, X: MatrixLike) -> tuple[Array, Array]:
         """Z2 at the most probable weights and its standard deviation."""
         if self._covariance is None:
             raise ValueError(
@@ -714,7 +753,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Z2, std = both[:, :K], both[:, K:]
         return (Z2[:, 0], std[:, 0]) if K == 1 else (Z2, std)
 
-    def predict(self, X: ArrayLike) -> Array:
+    @like_its_input
+    def predict(self, X: MatrixLike) -> Array:
         """Label of the most probable class, or every label more probable than not.
 
         Parameters
@@ -742,7 +782,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             Z2 = self._forward(X, _copy, self.n_outputs_, None)
         return self._output().decide(Z2, self.classes_)
 
-    def predict_proba(self, X: ArrayLike) -> Array:
+    @like_its_input
+    def predict_proba(self, X: MatrixLike) -> Array:
         """Probability of each class or label.
 
         Parameters
@@ -773,7 +814,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         output = self._output()
         return self._forward(X, output.probabilities, output.columns(self.n_outputs_))
 
-    def predict_log_proba(self, X: ArrayLike) -> Array:
+    @like_its_input
+    def predict_log_proba(self, X: MatrixLike) -> Array:
         """Log-probability of each class or label, finite for any finite Z2.
 
         Parameters
@@ -801,7 +843,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         columns = output.columns(self.n_outputs_)
         return self._forward(X, output.log_probabilities, columns)
 
-    def input_gradient(self, X: ArrayLike) -> Array:
+    @like_its_input
+    def input_gradient(self, X: MatrixLike) -> Array:
         """Gradient of the probabilities by the features, in closed form.
 
         For sensitivity and saliency: to first order, how much a probability moves with
@@ -828,9 +871,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             If X does not fit the data seen in `fit`.
         """
         check_is_fitted(self)
-        samples: Any = validate_data(
-            self, X, accept_sparse="csr", dtype=DTYPES, reset=False
-        )
+        samples = self._validate(X, reset=False)
         members = getattr(self, "estimators_", [self])
         of_all = [
             input_gradients(samples, model._parameters(), self.out_activation_)
@@ -844,7 +885,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     def _forward(
         self,
-        X: ArrayLike,
+        X: MatrixLike,
         function: Callable[[Array, Array], None],
         n_columns: int,
         uncertain: Callable[..., Array] | None = Predictive.moderate,
@@ -853,14 +894,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
         After a fit by the evidence `uncertain` makes of Z2 what the function takes.
         """
-        samples: Any = validate_data(
-            self,
-            X,
-            accept_sparse="csr",
-            dtype=DTYPES,
-            ensure_all_finite=False,
-            reset=False,
-        )
+        samples = self._validate(X, ensure_all_finite=False, reset=False)
         change = None
         if self._covariance is not None and uncertain is not None:
             predictive = Predictive(
@@ -885,6 +919,36 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 ),
                 change,
             )
+
+    def score(
+        self, X: MatrixLike, y: MatrixLike, sample_weight: ArrayLike | None = None
+    ) -> float:
+        """Accuracy on these samples; of a multilabel y the part that is right in all.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, m), float
+            Samples in rows.
+        y : array-like of shape (n,) or (n, L), strings, numbers or booleans
+            Their labels.
+        sample_weight : array-like of shape (n,), float, default=None
+            Weights.
+
+        Returns
+        -------
+        float
+            Accuracy, in [0, 1]. As every classifier's of scikit-learn, but that its
+            metrics do not take arrays of objects that are numbers.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If X does not fit the data seen in `fit`.
+        """
+        plain = y if is_foreign(y) else plain_labels(y)
+        return float(super().score(X, plain, sample_weight))
 
     @property
     def coefs_(self) -> list[Array]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +16,9 @@ Array = NDArray[Any]
 
 # Rows looked at together, so that finding the classes takes no copy of y.
 LABEL_ROWS = 2**16
+# Weights that are no counts are counts all the same while their mean is within this
+# factor of 1; and counts of such a mean are pointed out.
+FAR, VERY_FAR = 3.0, 100.0
 
 
 class Labels(NamedTuple):
@@ -29,21 +34,81 @@ class Labels(NamedTuple):
         Output neurons: 1 for two classes, else one a class or label.
     activation : {"logistic", "softmax"}
         The output's activation.
+    names : ndarray of shape (L,), object, or None
+        Names of a multilabel y's columns.
     """
 
     classes: Array
     targets: Array
     n_outputs: int
     activation: str
+    names: Array | None = None
 
 
-def encode_labels(y: Any) -> Labels:
+def plain_labels(y: Any, name: str = "y") -> Any:
+    """Labels as an array that scikit-learn takes: no objects that are numbers.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,) or (n, L), or sparse
+        Labels.
+    name : str, default="y"
+        What an error calls them.
+
+    Returns
+    -------
+    ndarray of shape (n,) or (n, L)
+        The labels; None where y is.
+
+    Raises
+    ------
+    ValueError
+        If the labels are bytes.
+    """
+    if y is None:
+        return None
+    y = y.toarray() if sparse.issparse(y) else np.asarray(y)
+    if y.dtype.kind == "T":
+        return y.astype(object)
+    types = {type(label) for label in y.flat} if y.dtype.kind == "O" else set()
+    if y.dtype.kind == "S" or any(issubclass(kind, bytes) for kind in types):
+        raise ValueError(
+            f"{name} holds bytes, which scikit-learn does not take as labels: give "
+            "strings, numbers or booleans, for instance np.char.decode(y)."
+        )
+    if types and all(issubclass(kind, Real | np.bool_) for kind in types):
+        return np.array(y.tolist())
+    return y
+
+
+def label_names(y: Any) -> Array | None:
+    """Names of the columns of y, as X's: where all of them are strings.
+
+    Parameters
+    ----------
+    y : data frame, or anything else
+        Labels as the user gave them.
+
+    Returns
+    -------
+    ndarray of shape (L,), object, or None
+        The names.
+    """
+    names = list(getattr(y, "columns", []))
+    if len(names) < 2 or not all(isinstance(name, str) for name in names):
+        return None
+    return np.array(names, dtype=object)
+
+
+def encode_labels(y: Any, names: Array | None = None) -> Labels:
     """Find the classes and each sample's target.
 
     Parameters
     ----------
-    y : ndarray of shape (n,), (n, 1) or (n, L), or sparse (n, L)
-        Labels of any type, or an indicator matrix.
+    y : ndarray of shape (n,), (n, 1) or (n, L)
+        Labels: strings, numbers or booleans, or an indicator matrix.
+    names : ndarray of shape (L,), object, or None
+        Names of the columns.
 
     Returns
     -------
@@ -53,7 +118,7 @@ def encode_labels(y: Any) -> Labels:
     Raises
     ------
     ValueError
-        If y is no classification target or has one class only.
+        If y is no classification target.
     """
     if is_indicator(y):
         check_classification_targets(y)
@@ -63,19 +128,19 @@ def encode_labels(y: Any) -> Labels:
                 f"y of shape {y.shape} is {kind}; a two-dimensional y must be an "
                 "indicator matrix of 0 and 1, one column a label."
             )
-        y = y.toarray() if sparse.issparse(y) else y
-        targets = (y != 0).astype(np.int8)
-        return Labels(np.arange(y.shape[1]), targets, y.shape[1], "logistic")
+        targets = y.astype(np.int8)
+        if (targets != y).any() or not np.isin(targets, (0, 1)).all():
+            raise ValueError(
+                f"y of shape {y.shape} has the values {np.unique(y)[:3]}; a "
+                "two-dimensional y must be an indicator matrix of 0 and 1, one column a "
+                "label."
+            )
+        return Labels(np.arange(y.shape[1]), targets, y.shape[1], "logistic", names)
     y = column_or_1d(y, warn=True)
     classes = _unique(y)
     if classes.dtype.kind not in "biuUS":
         # Tiled, since few samples a class would look like a continuous target.
         check_classification_targets(np.tile(classes, 3))
-    if len(classes) < 2:
-        raise ValueError(
-            f"y has one class only, {classes[0]!r}; TwoLayerSigmoidClassifier can't "
-            "train when only one class is present: give samples of two classes."
-        )
     return Labels(classes, encode_known(y, classes), *_outputs_for(classes))
 
 
@@ -84,25 +149,30 @@ def is_indicator(y: Any) -> bool:
 
     Parameters
     ----------
-    y : ndarray of shape (n,), (n, 1) or (n, L), or sparse (n, L)
+    y : ndarray of shape (n,), (n, 1) or (n, L)
         Labels.
 
     Returns
     -------
     bool
-        True for several columns, or a sparse y.
+        True for several columns.
     """
-    return bool(sparse.issparse(y) or (y.ndim == 2 and y.shape[1] > 1))
+    return bool(y.ndim == 2 and y.shape[1] > 1)
 
 
 def encode_for_classes(
-    y: Any, classes: Any, fitted: Array | None, fitted_outputs: int | None = None
+    y: Any,
+    classes: Any,
+    fitted: Array | None,
+    fitted_outputs: int | None = None,
+    names: Array | None = None,
+    fitted_names: Array | None = None,
 ) -> Labels:
     """Targets of some samples, for classes that are known: what `partial_fit` needs.
 
     Parameters
     ----------
-    y : ndarray of shape (n,), (n, 1) or (n, L), or sparse (n, L)
+    y : ndarray of shape (n,), (n, 1) or (n, L)
         Labels of some of the classes, or an indicator matrix.
     classes : array-like of shape (n_classes,) or None
         The caller's classes, in any order.
@@ -110,6 +180,8 @@ def encode_for_classes(
         Classes of earlier calls, sorted.
     fitted_outputs : int, default=None
         Output neurons of earlier calls.
+    names, fitted_names : ndarray of shape (L,), object, default=None
+        Names of the columns of y, and those of earlier calls.
 
     Returns
     -------
@@ -121,11 +193,13 @@ def encode_for_classes(
     ValueError
         If classes are missing, differ from earlier ones or lack a label of y.
     """
-    if fitted is None and classes is None:
-        raise ValueError("classes must be passed on the first call to partial_fit.")
     known = fitted
+    if fitted is None and classes is None:
+        if not is_indicator(y):
+            raise ValueError("classes must be passed on the first call to partial_fit.")
+        known = np.arange(y.shape[1])
     if classes is not None:
-        known = np.unique(np.asarray(classes))
+        known = np.unique(plain_labels(classes, "classes"))
         if fitted is not None and not np.array_equal(known, fitted):
             raise ValueError(
                 f"classes={classes!r} is not the same as on the last call to "
@@ -133,7 +207,14 @@ def encode_for_classes(
             )
     assert known is not None
     if is_indicator(y):
-        labels = encode_labels(y)
+        if names is None:
+            names = fitted_names
+        elif fitted_names is not None and not np.array_equal(names, fitted_names):
+            raise ValueError(
+                f"y has the columns {list(names)}; those of earlier calls were "
+                f"{list(fitted_names)}."
+            )
+        labels = encode_labels(y, names)
         if not np.array_equal(labels.classes, known):
             raise ValueError(
                 f"y has {len(labels.classes)} columns; classes={known!r} must number "
@@ -141,8 +222,6 @@ def encode_for_classes(
             )
     else:
         y = column_or_1d(y, warn=True)
-        if len(known) < 2:
-            raise ValueError(f"classes={known!r} has fewer than two classes.")
         others = np.setdiff1d(_unique(y), known)
         if len(others):
             raise ValueError(
@@ -159,6 +238,7 @@ def encode_for_classes(
 
 
 def _outputs_for(classes: Array) -> tuple[int, str]:
+    # One class alone is softmax's of one output, which is certain.
     return (1, "logistic") if len(classes) == 2 else (len(classes), "softmax")
 
 
@@ -259,8 +339,79 @@ def weigh_samples(
     return np.asarray(of_class if sample_weight is None else sample_weight * of_class)
 
 
+def relative_size(weight: Array, sample_weight: Array | None) -> float | None:
+    """Number of samples that weights stand for which are no counts.
+
+    Whole numbers are counts: so often is the row repeated. Others are taken for counts
+    while their sum is near the number of samples, as scikit-learn's linear models take
+    them. Where it is far they can only be relative, and scikit-learn's glossary has
+    such weights mean the same at any scale.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n,), float64
+        What `weigh_samples` returned.
+    sample_weight : ndarray of shape (n,), float64, or None
+        Weights of the samples alone.
+
+    Returns
+    -------
+    float or None
+        (sum w)^2 / sum w^2, that is n where all are equal; None where the weights are
+        counts. Source: Kish (1965), Survey Sampling, section 11.7: as many samples of
+        equal weights say as much.
+    """
+    counted = weight > 0
+    if not counted.any():
+        return None
+    weight = weight[counted]
+    counts = np.ones(len(weight))
+    if sample_weight is not None and _are_whole(sample_weight):
+        counts = sample_weight[counted]
+        if counts.mean() > VERY_FAR:
+            warnings.warn(
+                f"sample_weight holds whole numbers, which are counts: {len(counts)} "
+                f"samples count as {counts.sum():.6g}. If they only say how much "
+                "samples matter beside each other, give sample_weight / "
+                "sample_weight.sum().",
+                UserWarning,
+                stacklevel=5,
+            )
+    # Of rows that a count repeats each has its class's weight; its square can overflow.
+    of_row = weight / counts
+    largest = float(of_row.max())
+    shares = of_row / largest
+    total = float(counts @ shares)
+    mean = total / float(counts.sum()) * largest
+    if _are_whole(of_row) or 1 / FAR <= mean <= FAR:
+        return None
+    return total * (total / float(counts @ shares**2))
+
+
+def _are_whole(weight: Array) -> bool:
+    return bool(np.allclose(weight, np.rint(weight), rtol=1e-9, atol=0))
+
+
+def warn_of_size(weight: Array) -> None:
+    """Say that `partial_fit` takes weights for counts that can't be counts.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n,), float64
+        What `weigh_samples` returned.
+    """
+    warnings.warn(
+        f"The weights of these {np.count_nonzero(weight)} samples sum to "
+        f"{weight.sum():.6g}. partial_fit, which does not see the others, takes weights "
+        "for counts, and weighs the penalty against them: scale them so that their "
+        "mean over all samples is about 1.",
+        UserWarning,
+        stacklevel=5,
+    )
+
+
 def drop_zero_weights(
-    X: Any, labels: Labels, sample_weight: Array, one_class: bool = False
+    X: Any, labels: Labels, sample_weight: Array
 ) -> tuple[Any, Labels, Array]:
     """Leave out the samples of weight 0.
 
@@ -272,8 +423,6 @@ def drop_zero_weights(
         What `encode_labels` returned.
     sample_weight : ndarray of shape (n,), float64
         Weights.
-    one_class : bool, default=False
-        Whether samples of one class are enough.
 
     Returns
     -------
@@ -287,19 +436,14 @@ def drop_zero_weights(
     Raises
     ------
     ValueError
-        If none is left, or without `one_class` fewer than two classes are left.
+        If none is left.
     """
     kept = sample_weight > 0
-    left = labels.targets[kept]
     if not kept.any():
         raise ValueError(
             "sample_weight and class_weight leave no sample with a weight above 0."
         )
-    if left.ndim == 1 and left.min() == left.max() and not one_class:
-        raise ValueError(
-            "sample_weight leaves fewer than two classes with a weight above 0: only "
-            "one class can't be learned; give samples of two classes a positive weight."
-        )
     if kept.all():
         return X, labels, sample_weight
-    return X[kept], labels._replace(targets=left), sample_weight[kept]
+    left = labels._replace(targets=labels.targets[kept])
+    return X[kept], left, sample_weight[kept]

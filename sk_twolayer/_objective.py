@@ -15,7 +15,7 @@ from sk_twolayer._blocks import (
     aligned,
     choose_block_rows,
 )
-from sk_twolayer._outputs import Output
+from sk_twolayer._outputs import BinarySigmoid, Output
 from sk_twolayer._sums import BlockSums, Layers, OneOutputSums
 from sk_twolayer._threads import Workers, share
 from sk_twolayer.network import Parameters
@@ -104,7 +104,8 @@ class CrossEntropyObjective:
         first[:-1] = alpha * self.scale[:, None] ** 2
         second[:-1] = alpha
         self.set_precision(precision)
-        self._one_output = n_outputs == 1 and not self._sparse
+        # Softmax of one output, where y has one class, has no slopes.
+        self._one_output = isinstance(output, BinarySigmoid) and not self._sparse
         self._sums = [
             self._make_sums(self._samples.rows, self._samples.group_rows)
             for _ in range(min(self.workers.n_threads, len(self._samples)))

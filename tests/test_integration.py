@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import sklearn
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer, load_iris, make_classification
+from sklearn.ensemble import AdaBoostClassifier
 from sklearn.metrics import get_scorer, log_loss
 from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.pipeline import make_pipeline
@@ -12,6 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_html_repr
 from sklearn.utils.fixes import parse_version
 
+from sk_twolayer import TwoLayerSigmoidClassifier
 from tests.helpers import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -66,8 +68,6 @@ def test_bad_class_weights(data):
         quick(class_weight={0: -1.0, 1: 1.0}).fit(X, y)
     with pytest.raises(ValueError, match="are not in class_weight"):
         quick(class_weight={7: 1.0}).fit(X, y)
-    with pytest.raises(ValueError, match="fewer than two classes"):
-        quick(class_weight={0: 0.0, 1: 1.0}).fit(X, y)
     with pytest.raises(
         ValueError, match="no sample with a weight above 0|at least one non-zero"
     ):
@@ -86,6 +86,85 @@ def test_bad_class_weights(data):
 def test_bad_sample_weights(data, weight, message):
     with pytest.raises(ValueError, match=message):
         quick().fit(*data, sample_weight=weight)
+
+
+@pytest.mark.parametrize("size", [1e-300, 1 / 569, 0.3, 3.5, 1e6 + 0.1])
+def test_equal_weights_that_are_no_counts_are_no_weights(data, size):
+    X, y = data
+    options = {"alpha": "auto", "tol": 1e-7}
+    weighted = quick(**options).fit(X, y, np.full(len(X), size))
+    expected = quick(**options).fit(X, y)
+    assert weighted.log_evidence_ == pytest.approx(expected.log_evidence_, rel=1e-4)
+    probabilities = weighted.predict_proba(X), expected.predict_proba(X)
+    np.testing.assert_allclose(*probabilities, atol=1e-3)
+
+
+def test_weights_far_from_counts_sum_to_kishs_number(data):
+    X, y = data
+    weight = np.random.default_rng(0).exponential(size=len(X))
+    weight[::7] = 0
+    kish = weight.sum() ** 2 / (weight @ weight)
+    expected = quick().fit(X, y, weight * kish / weight.sum())
+    for size in (1 / weight.sum(), 1e-300, 1e6):
+        found = quick().fit(X, y, weight * size)
+        np.testing.assert_allclose(found.W1_, expected.W1_, rtol=1e-6, atol=1e-9)
+
+
+def test_weights_near_counts_are_counts(data):
+    """As in LogisticRegression, with which a split row says the same as a whole one."""
+    X, y = data
+    weight = np.random.default_rng(0).uniform(0.5, 2, len(X))
+    model = quick().fit(X, y, weight)
+    penalty = (np.sum(model.W1_**2) + np.sum(model.W2_**2)) / (2 * weight.sum())
+    cost = log_loss(y, model.predict_proba(X), sample_weight=weight) + penalty
+    assert model.loss_ == pytest.approx(cost, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "class_weight", [{0: 1 / 212, 1: 1 / 357}, {0: 0.1, 1: 0.2}, {0: 2, 1: 9}]
+)
+def test_counts_with_class_weights_are_repeated_rows(data, class_weight):
+    X, y = data
+    weight = np.random.default_rng(0).integers(0, 40, len(X))
+    model = quick(class_weight=class_weight, tol=1e-7)
+    repeated = clone(model).fit(np.repeat(X, weight, 0), np.repeat(y, weight))
+    weighted = model.fit(X, y, weight)
+    assert weighted.loss_ == pytest.approx(repeated.loss_, rel=1e-5)
+    assert weighted.score(X, y) > 0.95
+
+
+def test_adaboost_works_out_of_the_box():
+    X, y = load_iris(return_X_y=True)
+    boosted = AdaBoostClassifier(
+        TwoLayerSigmoidClassifier(random_state=0), n_estimators=5
+    )
+    assert boosted.fit(X, y).score(X, y) > 0.95
+
+
+def test_a_surveys_weights_are_not_a_population_of_samples():
+    """Of one in forty, drawn with unequal probabilities, weighted by their inverse."""
+    X, y = make_classification(
+        20_000, 12, n_informative=5, flip_y=0.1, class_sep=0.8, random_state=0
+    )
+    probability = np.exp(0.3 * (X[:, 0] - X[:, 1]))
+    probability *= 500 / probability.sum()
+    drawn = np.random.default_rng(0).random(len(X)) < probability
+    weight = 1 / probability[drawn]
+    model = TwoLayerSigmoidClassifier(random_state=0)
+    loss = log_loss(y, model.fit(X[drawn], y[drawn], weight).predict_proba(X))
+    with pytest.warns(UserWarning, match=r"497 samples count as 79027\..*_weight.sum"):
+        model.set_params(max_iter=200).fit(X[drawn], y[drawn], np.ceil(4 * weight))
+    assert loss < 0.8 * log_loss(y, model.predict_proba(X))
+
+
+def test_partial_fit_takes_weights_for_counts_and_says_so(data):
+    X, y = data
+    model = quick(solver="adam")
+    with pytest.warns(UserWarning, match="these 569 samples sum to 1. partial_fit"):
+        model.partial_fit(X, y, [0, 1], np.full(len(X), 1 / len(X)))
+    before = model.W1_
+    model.partial_fit(X, y, sample_weight=np.full(len(X), 1 / len(X)))
+    assert not np.array_equal(model.W1_, before)
 
 
 def test_sample_weight_is_routed(data):

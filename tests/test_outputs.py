@@ -1,19 +1,24 @@
 """Two classes, several classes, several labels: against equations and MLPClassifier."""
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 from scipy import sparse
 from sklearn.datasets import load_digits, load_iris, make_multilabel_classification
+from sklearn.ensemble import BaggingClassifier
+from sklearn.exceptions import DataConversionWarning
 from sklearn.metrics import log_loss
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
 
-from sk_twolayer import TwoLayerSigmoidClassifier, network
+from sk_twolayer import TwoLayerSigmoidClassifier, inspection, network
 from sk_twolayer._labels import Labels
 from sk_twolayer._start import standardise
 from sk_twolayer._threads import Workers
 from sk_twolayer._training import Samples, Settings, _objective
-from tests.helpers import gradient_by_parameters, pack
+from tests.helpers import gradient_by_parameters, pack, quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SOLVERS = ["lbfgs", "gd", "adam"]
@@ -145,9 +150,23 @@ def test_labels_of_any_type_give_the_same_model():
     X, y = load_iris(return_X_y=True)
     plain = TwoLayerSigmoidClassifier(4, alpha=1.0, random_state=0).fit(X, y)
     names = np.array(["setosa", "versicolor", "virginica"])
-    for labels in (names[y], names[y].astype(object), y * 2.0 - 7, y == 1):
+    kinds = [
+        names[y],
+        y * 2.0 - 7,
+        y == 1,
+        y.astype("M8[D]"),
+        pd.Series(y, dtype="Int8"),
+    ]
+    kinds += [labels.astype(object) for labels in kinds[:3]]
+    kinds += [
+        names[y].astype(np.dtypes.StringDType()),
+        pd.Series(y == 1).astype(object),
+    ]
+    for labels in kinds:
         model = TwoLayerSigmoidClassifier(4, alpha=1.0, random_state=0).fit(X, labels)
         assert set(model.predict(X)) <= set(labels)
+        assert model.score(X, labels) > 0.9
+        assert (model.classes_.dtype == bool) == (len(model.classes_) == 2)
         if len(model.classes_) == 3:
             np.testing.assert_array_equal(model.W1_, plain.W1_)
 
@@ -162,6 +181,103 @@ def test_multilabel_indicator_may_be_sparse():
     assert model.predict(X).shape == y.shape
     assert model.predict_proba(X).shape == y.shape
     assert model.score(X, y) > 0.4
+
+
+def test_multilabel_indicator_of_objects_or_one_column():
+    X, Y = make_multilabel_classification(n_samples=80, random_state=0)
+    plain = quick().fit(X, Y)
+    model = quick().fit(X, Y.astype(object))
+    np.testing.assert_array_equal(model.W1_, plain.W1_)
+    assert model.score(X, Y.astype(object)) == plain.score(X, Y)
+    column = sparse.csr_array(Y[:, :1])
+    model = quick().fit(X, Y[:, 0])
+    with pytest.warns(DataConversionWarning):
+        np.testing.assert_array_equal(quick().fit(X, column).W1_, model.W1_)
+    assert model.score(X, column) == model.score(X, Y[:, 0])
+
+
+@pytest.mark.parametrize("library", [pd, pl])
+def test_names_of_labels_are_kept(library):
+    X, y, _, _ = data("multilabel")
+    names = ["warm", "dry", "calm"]
+    frame = library.DataFrame(dict(zip(names, y.T)))
+    model = quick(n_init=2, committee=True, max_iter=9).fit(X, frame)
+    assert list(model.label_names_) == names
+    assert list(model.estimators_[1].label_names_) == names
+    assert inspection.trace(model, X, frame)["A2"].row_labels == [f"P({n})" for n in names]
+    assert not hasattr(model.fit(X, y), "label_names_")
+    stream = quick(solver="adam").partial_fit(X, frame).partial_fit(X, y)
+    assert list(stream.label_names_) == names
+    other = library.DataFrame(dict(zip(names[::-1], y.T)))
+    with pytest.raises(ValueError, match="those of earlier calls were"):
+        stream.partial_fit(X, other)
+    numbered = pd.DataFrame(y)
+    assert not hasattr(quick(max_iter=9).fit(X, numbered), "label_names_")
+
+
+def test_partial_fit_of_labels_needs_no_classes():
+    X, y, _, _ = data("multilabel")
+    one, other = (
+        quick(solver="adam").partial_fit(X, y, classes=classes)
+        for classes in (None, [0, 1, 2])
+    )
+    np.testing.assert_array_equal(one.W1_, other.W1_)
+    np.testing.assert_array_equal(one.classes_, [0, 1, 2])
+
+
+OPTIONS = [
+    {"alpha": "auto"},
+    {"alpha": "ard"},
+    {"alpha": 1.0},
+    {"solver": "gd"},
+    {"solver": "adam", "learning_rate": 0.01},
+    {"early_stopping": True},
+    {"n_init": 2, "committee": True},
+]
+
+
+@pytest.mark.parametrize("is_sparse", [False, True])
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_one_class_is_predicted_everywhere(options, is_sparse):
+    X, _, _, _ = data("binary")
+    X = sparse.csr_array(X) if is_sparse else X
+    model = quick(**options).fit(X, ["a"] * X.shape[0])
+    assert list(model.classes_) == ["a"]
+    np.testing.assert_array_equal(model.predict(X), ["a"] * X.shape[0])
+    np.testing.assert_array_equal(model.predict_proba(X), np.ones((X.shape[0], 1)))
+    np.testing.assert_array_equal(
+        model.predict_log_proba(X), 0 * model.predict_proba(X)
+    )
+    assert model.decision_function(X).shape == (X.shape[0],)
+    np.testing.assert_array_equal(model.input_gradient(X), np.zeros(X.shape))
+    assert model.score(X, ["a"] * X.shape[0]) == 1
+    traced = inspection.trace(model, X, ["a"] * X.shape[0])
+    assert traced["A2"].row_labels == ["P(a)"] and traced["A2"].values.min() == 1
+    assert np.abs(traced["dW1"].values).max() == 0
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_the_weight_of_one_class_alone_is_nearly_certain_of_it(kind, options):
+    X, y, _, _ = data(kind, n=200)
+    model = quick(**options).fit(X, y, sample_weight=(y == 1).astype(float))
+    np.testing.assert_array_equal(model.classes_, np.unique(y))
+    assert model.predict_proba(X)[:, 1].min() > 0.95
+
+
+def test_bags_chains_and_constant_labels():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 5))
+    y = np.arange(200) % 50 == 0
+    for seed in range(4):
+        bag = BaggingClassifier(quick(), n_estimators=20, random_state=seed).fit(X, y)
+        assert 0.005 < bag.predict_proba(X)[:, 1].mean() < 0.08
+        np.testing.assert_array_equal(bag.classes_, [False, True])
+    Y = np.column_stack([X[:, 0] > 0, np.zeros(200), np.ones(200)]).astype(int)
+    for meta in (ClassifierChain(quick()), MultiOutputClassifier(quick())):
+        predicted = meta.fit(X, Y).predict(X)
+        np.testing.assert_array_equal(predicted[:, 1:], Y[:, 1:])
+        assert (predicted == Y).mean() > 0.95
 
 
 def test_multioutput_classes_are_refused():

@@ -4,8 +4,24 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
 from sk_twolayer import TwoLayerSigmoidClassifier, network
+
+
+class Matrix:
+    """What type stubs say of a matrix of scipy.sparse, which has none of its own."""
+
+    shape = (3, 2)
+
+
+def use_sparse(X: sparse.csr_array, Y: Matrix) -> float:
+    model = TwoLayerSigmoidClassifier().fit(X, Y)
+    model.partial_fit(Y, Y).predict(Y)
+    Z2, std = model.decision_function(Y, return_std=True)
+    other: NDArray[Any] = model.input_gradient(Y) + model.decision_function(Y)
+    probabilities: NDArray[Any] = model.predict_proba(Y) + model.predict_log_proba(Y)
+    return model.score(Y, Y) + float(other[0] + probabilities[0] + Z2[0] + std[0])
 
 
 def use(X: NDArray[np.float64], y: list[str]) -> NDArray[Any]:

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
+from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
+
+from sk_twolayer._arrays import MatrixLike, to_numpy
+from sk_twolayer.inspection._problem import output_names
 
 Array = NDArray[Any]
 
@@ -34,13 +38,6 @@ def _feature_names(estimator: Any, given: Sequence[str] | None, m: int) -> list[
     if len(names) != m:
         raise ValueError(f"feature_names has {len(names)} names; X has {m} features.")
     return [str(name) for name in names]
-
-
-def _output_names(estimator: Any) -> list[str]:
-    classes = estimator.classes_
-    if estimator.n_outputs_ == 1:
-        return [f"P({classes[1]})"]
-    return [f"P({label})" for label in classes]
 
 
 class LossCurveDisplay:
@@ -169,7 +166,7 @@ class _WeightsPlot:
             W1=estimator.W1_,
             W2=estimator.W2_,
             feature_names=_feature_names(estimator, feature_names, m),
-            output_names=_output_names(estimator),
+            output_names=output_names(estimator),
         )
 
 
@@ -517,7 +514,7 @@ class SensitivityDisplay:
     def from_estimator(
         cls,
         estimator: Any,
-        X: ArrayLike,
+        X: MatrixLike,
         *,
         feature_names: Sequence[str] | None = None,
         ax: Any = None,
@@ -529,7 +526,7 @@ class SensitivityDisplay:
         ----------
         estimator : TwoLayerSigmoidClassifier
             A fitted model.
-        X : array-like of shape (n, m), float
+        X : array-like or sparse matrix of shape (n, m), float
             Samples in rows.
         feature_names : sequence of str of length m, default=None
             Names of the features; None takes those seen in `fit`.
@@ -553,12 +550,14 @@ class SensitivityDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        gradient = np.abs(estimator.input_gradient(X)).mean(axis=0)
+        values: Any = to_numpy(X)
+        gradient = np.abs(estimator.input_gradient(values)).mean(axis=0)
         names = _feature_names(estimator, feature_names, gradient.shape[-1])
+        values = values.toarray() if sparse.issparse(values) else values
         display = cls(
-            sensitivities=gradient * np.asarray(X, dtype=float).std(axis=0),
+            sensitivities=gradient * np.asarray(values, dtype=float).std(axis=0),
             feature_names=names,
-            output_names=_output_names(estimator),
+            output_names=output_names(estimator),
         )
         return display.plot(ax=ax, max_features=max_features)
 

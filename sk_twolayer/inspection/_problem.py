@@ -10,7 +10,13 @@ from scipy import sparse
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sk_twolayer._labels import encode_for_classes, is_indicator
+from sk_twolayer._arrays import to_numpy
+from sk_twolayer._labels import (
+    encode_for_classes,
+    encode_labels,
+    is_indicator,
+    plain_labels,
+)
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -66,17 +72,17 @@ def problem_of_estimator(estimator: Any, X: Any, y: Any) -> Problem:
     """
     check_is_fitted(estimator)
     names = getattr(X, "index", None)
+    X, y = to_numpy(X), plain_labels(to_numpy(y))
     X = validate_data(estimator, X, accept_sparse="csr", dtype=np.float64, reset=False)
     X = X.toarray() if sparse.issparse(X) else X
     classes, n_outputs = estimator.classes_, estimator.n_outputs_
-    y = y.toarray() if sparse.issparse(y) else np.asarray(y)
     if len(y) != len(X):
         raise ValueError(f"y has {len(y)} samples, but X has {len(X)}.")
-    binary = n_outputs == 1
+    binary = n_outputs == 1 and len(classes) == 2
     if is_indicator(y):
         if y.shape[1] != n_outputs:
             raise ValueError(f"y has {y.shape[1]} columns; it needs {n_outputs}.")
-        Y = y.T.astype(float)
+        Y = encode_labels(y).targets.T.astype(float)
     else:
         targets = encode_for_classes(column_or_1d(y), None, classes).targets
         Y = targets[None, :] if binary else np.eye(len(classes))[targets].T
@@ -84,7 +90,6 @@ def problem_of_estimator(estimator: Any, X: Any, y: Any) -> Problem:
     features = getattr(estimator, "feature_names_in_", None)
     if features is None:
         features = [f"x{i}" for i in range(X.shape[1])]
-    outputs = [f"P({classes[1]})"] if binary else [f"P({c})" for c in classes]
     samples = range(len(X)) if names is None or callable(names) else names
     return Problem(
         X.T,
@@ -93,8 +98,25 @@ def problem_of_estimator(estimator: Any, X: Any, y: Any) -> Problem:
         "softmax" if estimator.out_activation_ == "softmax" else "sigmoid",
         [str(name) for name in features],
         [str(name) for name in samples],
-        outputs,
+        output_names(estimator),
     )
+
+
+def output_names(estimator: Any) -> list[str]:
+    """What each output of a fitted estimator is the probability of.
+
+    Parameters
+    ----------
+    estimator : TwoLayerSigmoidClassifier
+        Fitted.
+
+    Returns
+    -------
+    list of str of length K
+        The second of two classes, each class, or each label by its name.
+    """
+    named = getattr(estimator, "label_names_", estimator.classes_)
+    return [f"P({name})" for name in named[-estimator.n_outputs_ :]]
 
 
 def problem_of_parameters(

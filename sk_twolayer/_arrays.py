@@ -1,0 +1,122 @@
+"""Arrays of other libraries: to numpy or CSR on the way in, and back on the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+from sklearn import get_config
+from sklearn.utils import assert_all_finite
+from sklearn.utils._array_api import _convert_to_numpy, get_namespace
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class HasShape(Protocol):
+    """What every matrix of scipy.sparse and every data frame has, for type checkers."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+
+
+MatrixLike: TypeAlias = ArrayLike | HasShape
+
+
+def is_foreign(A: Any) -> bool:
+    """Whether A is an array of another library, as torch or CuPy.
+
+    Parameters
+    ----------
+    A : array of any library, or anything else
+        What a user gave.
+
+    Returns
+    -------
+    bool
+        True for arrays that the array API knows; data frames are none.
+    """
+    return hasattr(A, "__dlpack__") and not isinstance(A, np.ndarray)
+
+
+def to_numpy(A: Any) -> Any:
+    """Array of another library as numpy's, its dtype kept.
+
+    Parameters
+    ----------
+    A : array of any library, or anything else
+        scikit-learn takes a dtype that is not numpy's for float64.
+
+    Returns
+    -------
+    ndarray, or A itself where it is no array of another library
+        The same numbers.
+    """
+    if not is_foreign(A):
+        return A
+    if get_config()["array_api_dispatch"]:
+        # Such an array may lie on another device.
+        A = _convert_to_numpy(A, get_namespace(A)[0])
+    return np.asarray(A)
+
+
+def like_its_input(method: Method) -> Method:
+    """Make a method of X answer in X's library, where `array_api_dispatch` asks for it.
+
+    Parameters
+    ----------
+    method : callable
+        Takes an estimator and X and returns an ndarray or a tuple of them.
+
+    Returns
+    -------
+    callable
+        The method. Labels that X's library has no type for stay numpy's.
+    """
+
+    @wraps(method)
+    def convert(self: Any, X: Any, *arguments: Any, **named: Any) -> Any:
+        found = method(self, to_numpy(X), *arguments, **named)
+        if not (is_foreign(X) and get_config()["array_api_dispatch"]):
+            return found
+        xp = get_namespace(X)[0]
+
+        def back(A: Any) -> Any:
+            return xp.asarray(A, device=X.device) if A.dtype.kind in "biuf" else A
+
+        return tuple(map(back, found)) if isinstance(found, tuple) else back(found)
+
+    converting: Any = convert
+    decorated: Method = converting
+    return decorated
+
+
+def canonical(X: Any) -> Any:
+    """X with an entry for each place only: those that share one are summed.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n, m), float
+        Samples in rows.
+
+    Returns
+    -------
+    ndarray or CSR matrix of shape (n, m), float
+        X, or a copy where a CSR matrix was not canonical.
+
+    Raises
+    ------
+    ValueError
+        If a sum is not finite where the entries were.
+    """
+    if sparse.issparse(X) and not X.has_canonical_format:
+        finite = np.isfinite(X.data).all()
+        X = X.copy()
+        X.sum_duplicates()
+        if finite:
+            assert_all_finite(X, input_name="X with its duplicate entries summed")
+    return X
