@@ -192,7 +192,7 @@ def _convert(scope: Any, operator: Any, container: Any) -> None:
         above = OnnxGreater(Z2, zero, **ops)
         OnnxCast(above, to=7, output_names=[label], **ops).add_to(scope, container)
         return
-    if model.n_outputs_ == 1:
+    if len(model.classes_) == 2:
         index: Any = OnnxCast(OnnxGreater(Z2, zero, **ops), to=7, **ops)
     else:
         index = OnnxArgMax(Z2, axis=1, **ops)

@@ -204,7 +204,9 @@ def test_names_of_labels_are_kept(library):
     model = quick(n_init=2, committee=True, max_iter=9).fit(X, frame)
     assert list(model.label_names_) == names
     assert list(model.estimators_[1].label_names_) == names
-    assert inspection.trace(model, X, frame)["A2"].row_labels == [f"P({n})" for n in names]
+    assert inspection.trace(model, X, frame)["A2"].row_labels == [
+        f"P({n})" for n in names
+    ]
     assert not hasattr(model.fit(X, y), "label_names_")
     stream = quick(solver="adam").partial_fit(X, frame).partial_fit(X, y)
     assert list(stream.label_names_) == names
