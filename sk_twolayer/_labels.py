@@ -222,6 +222,8 @@ def encode_for_classes(
             )
     else:
         y = column_or_1d(y, warn=True)
+        if classes is not None and len(known) < 2:
+            raise ValueError(f"classes={known!r} has fewer than two classes.")
         others = np.setdiff1d(_unique(y), known)
         if len(others):
             raise ValueError(
@@ -358,8 +360,8 @@ def relative_size(weight: Array, sample_weight: Array | None) -> float | None:
     -------
     float or None
         (sum w)^2 / sum w^2, that is n where all are equal; None where the weights are
-        counts. Source: Kish (1965), Survey Sampling, section 11.7: as many samples of
-        equal weights say as much.
+        counts. Source: Kish (1965), Survey Sampling: as many samples of equal weights
+        say as much.
     """
     counted = weight > 0
     if not counted.any():
@@ -389,6 +391,7 @@ def relative_size(weight: Array, sample_weight: Array | None) -> float | None:
 
 
 def _are_whole(weight: Array) -> bool:
+    """Whether all are whole numbers to rounding, as 0.07 * 100."""
     return bool(np.allclose(weight, np.rint(weight), rtol=1e-9, atol=0))
 
 

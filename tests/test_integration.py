@@ -133,6 +133,14 @@ def test_counts_with_class_weights_are_repeated_rows(data, class_weight):
     assert weighted.score(X, y) > 0.95
 
 
+def test_counts_that_rounding_left_are_counts(data):
+    X, y = data
+    counts = np.full(len(X), 0.07 * 100)
+    assert counts[0] != 7
+    found = quick().fit(X, y, counts)
+    np.testing.assert_allclose(found.W1_, quick().fit(X, y, np.full(len(X), 7)).W1_)
+
+
 def test_adaboost_works_out_of_the_box():
     X, y = load_iris(return_X_y=True)
     boosted = AdaBoostClassifier(
