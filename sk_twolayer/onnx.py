@@ -1,9 +1,10 @@
 """ONNX: importing this module teaches skl2onnx to convert the classifier.
 
 After ``import sk_twolayer.onnx``, ``skl2onnx.to_onnx`` takes a
-`TwoLayerSigmoidClassifier`, alone or in a pipeline; of a committee each of
-``estimators_``. Probabilities are moderated as the model's are. Needs the extra
-``onnx``.
+`TwoLayerSigmoidClassifier`, alone, as a committee, in a pipeline or in a
+meta-estimator that skl2onnx converts. Probabilities are moderated as the model's are.
+Options are skl2onnx's own: "zipmap", "nocl", "output_class_labels" and "raw_scores",
+with which Z2 takes the probabilities' place. Needs the extra ``onnx``.
 
 Examples
 --------
@@ -29,14 +30,18 @@ from sk_twolayer._estimator import TwoLayerSigmoidClassifier
 try:
     from skl2onnx import update_registered_converter
     from skl2onnx.algebra.onnx_ops import (
+        OnnxAbs,
         OnnxAdd,
         OnnxArgMax,
-        OnnxArrayFeatureExtractor,
         OnnxCast,
         OnnxConcat,
         OnnxDiv,
+        OnnxExp,
+        OnnxGather,
         OnnxGreater,
         OnnxIdentity,
+        OnnxLog,
+        OnnxLogSoftmax,
         OnnxMatMul,
         OnnxMax,
         OnnxMin,
@@ -47,6 +52,7 @@ try:
         OnnxSoftmax,
         OnnxSqrt,
         OnnxSub,
+        OnnxSum,
     )
     from skl2onnx.common.data_types import (
         DoubleTensorType,
@@ -54,6 +60,7 @@ try:
         Int64TensorType,
         StringTensorType,
     )
+    from skl2onnx.common.utils_classifier import get_label_classes
 except ImportError as error:
     raise ImportError(
         "sk_twolayer.onnx needs skl2onnx: pip install 'sk-twolayer[onnx]'"
@@ -66,19 +73,49 @@ def _is_multilabel(model: TwoLayerSigmoidClassifier) -> bool:
     return bool(model.out_activation_ == "logistic" and model.n_outputs_ > 1)
 
 
+def _labels(scope: Any, model: TwoLayerSigmoidClassifier) -> Any:
+    """The classes as ONNX can hold them: strings, or integers of 64 bits."""
+    classes = np.asarray(get_label_classes(scope, model))
+    if classes.dtype.kind in "US" or all(isinstance(c, str) for c in classes):
+        return classes.astype(str)
+    return classes.astype(np.int64)
+
+
 def _shapes(operator: Any) -> None:
     """Sets the types of the two outputs, label and probabilities."""
     model = operator.raw_operator
-    n = operator.inputs[0].type.shape[0]
+    n = operator.inputs[0].get_first_dimension()
     double = isinstance(operator.inputs[0].type, DoubleTensorType)
     tensor = DoubleTensorType if double else FloatTensorType
-    label = StringTensorType if model.classes_.dtype.kind in "OUS" else Int64TensorType
+    strings = _labels(operator.scope_inst, model).dtype.kind == "U"
+    label = StringTensorType if strings else Int64TensorType
     shape = [n, model.n_outputs_] if _is_multilabel(model) else [n]
     operator.outputs[0].type = label(shape)
     operator.outputs[1].type = tensor([n, len(model.classes_)])
 
 
-def _shrinkage(
+def _network(
+    model: TwoLayerSigmoidClassifier, X: Any, dtype: Any, ops: Any
+) -> tuple[Any, Any, Any]:
+    """The forward pass of one network, samples in rows: standardised X, A1 and Z2."""
+    # Features are centred and scaled first: in float32 the products are then exact.
+    center, scale = model._standardisation
+    W1 = (model.W1_ / scale).T
+    b1 = model.b1_[:, 0] + model.W1_ @ center
+    inputs = OnnxMul(
+        OnnxSub(X, center.astype(dtype), **ops), scale.astype(dtype), **ops
+    )
+    Z1 = OnnxAdd(OnnxMatMul(inputs, W1.astype(dtype), **ops), b1.astype(dtype), **ops)
+    A1 = OnnxSigmoid(Z1, **ops)
+    Z2 = OnnxAdd(
+        OnnxMatMul(A1, model.W2_.T.astype(dtype), **ops),
+        model.b2_[:, 0].astype(dtype),
+        **ops,
+    )
+    return inputs, A1, Z2
+
+
+def _moderated(
     model: TwoLayerSigmoidClassifier,
     inputs: Any,
     A1: Any,
@@ -86,7 +123,9 @@ def _shrinkage(
     dtype: Any,
     ops: Any,
 ) -> Any:
-    """The factor of Z2 that `Predictive.moderate` has, (n, K) or (n, 1)."""
+    """Z2 as `Predictive.moderate` gives it; as it is after a fit without evidence."""
+    if model._covariance is None:
+        return Z2
     K, k = model.W2_.shape
     m = model.W1_.shape[1]
     eye = np.eye(K, dtype=dtype)
@@ -145,65 +184,76 @@ def _shrinkage(
     variances = OnnxSub(variances, left, **ops)
     scaled = OnnxMul(variances, np.array([np.pi / 8], dtype), **ops)
     root = OnnxSqrt(OnnxAdd(scaled, np.ones(1, dtype), **ops), **ops)
-    return OnnxDiv(np.ones(1, dtype), root, **ops)
+    return OnnxDiv(Z2, root, **ops)
+
+
+def _scores(model: TwoLayerSigmoidClassifier, X: Any, dtype: Any, ops: Any) -> Any:
+    """Z2, of two classes beside its negative: the larger is the more probable."""
+    if hasattr(model, "estimators_"):
+        members = [_scores(member, X, dtype, ops) for member in model.estimators_]
+        return _scores_of_average(model, members, dtype, ops)
+    Z2 = _moderated(model, *_network(model, X, dtype, ops), dtype, ops)
+    if model.n_outputs_ > 1 or model.out_activation_ == "softmax":
+        return Z2
+    return OnnxConcat(OnnxNeg(Z2, **ops), Z2, axis=1, **ops)
+
+
+def _scores_of_average(
+    model: TwoLayerSigmoidClassifier, members: list[Any], dtype: Any, ops: Any
+) -> Any:
+    """The scores that have the mean of the members' probabilities.
+
+    It is taken in logarithms, so that probabilities near 0 and 1 keep their digits.
+    """
+
+    def log_of_mean(logs: list[Any]) -> Any:
+        largest = OnnxMax(*logs, **ops)
+        parts = [OnnxExp(OnnxSub(log, largest, **ops), **ops) for log in logs]
+        share = np.array([1 / len(logs)], dtype)
+        mean = OnnxMul(OnnxSum(*parts, **ops), share, **ops)
+        return OnnxAdd(largest, OnnxLog(mean, **ops), **ops)
+
+    if model.out_activation_ == "softmax":
+        return log_of_mean([OnnxLogSoftmax(Z2, axis=1, **ops) for Z2 in members])
+
+    def log_sigmoid(Z2: Any) -> Any:
+        one, zero = np.ones(1, dtype), np.zeros(1, dtype)
+        small = OnnxExp(OnnxNeg(OnnxAbs(Z2, **ops), **ops), **ops)
+        rest = OnnxLog(OnnxAdd(small, one, **ops), **ops)
+        return OnnxSub(OnnxMin(Z2, zero, **ops), rest, **ops)
+
+    log_A2 = log_of_mean([log_sigmoid(Z2) for Z2 in members])
+    log_rest = log_of_mean([log_sigmoid(OnnxNeg(Z2, **ops)) for Z2 in members])
+    return OnnxSub(log_A2, log_rest, **ops)
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
-    """Adds the forward pass as standard operators; samples in rows."""
+    """Adds label and probabilities as standard operators; samples in rows."""
     model, version = operator.raw_operator, container.target_opset
-    if hasattr(model, "estimators_"):
-        raise ValueError(
-            "A model with committee=True can't be converted as one: convert each of "
-            "its estimators_ and average their probabilities."
-        )
     double = isinstance(operator.inputs[0].type, DoubleTensorType)
     dtype = np.float64 if double else np.float32
     ops = {"op_version": version}
-    # Features are centred and scaled first: in float32 the products are then exact.
-    center, scale = model._standardisation
-    W1 = (model.W1_ / scale).T
-    b1 = model.b1_[:, 0] + model.W1_ @ center
     X: Any = operator.inputs[0]
     if not isinstance(X.type, DoubleTensorType | FloatTensorType):
         X = OnnxCast(X, to=1, **ops)
-    inputs = OnnxMul(
-        OnnxSub(X, center.astype(dtype), **ops), scale.astype(dtype), **ops
-    )
-    Z1 = OnnxAdd(OnnxMatMul(inputs, W1.astype(dtype), **ops), b1.astype(dtype), **ops)
-    A1 = OnnxSigmoid(Z1, **ops)
-    Z2 = OnnxAdd(
-        OnnxMatMul(A1, model.W2_.T.astype(dtype), **ops),
-        model.b2_[:, 0].astype(dtype),
-        **ops,
-    )
-    if model._covariance is not None:
-        Z2 = OnnxMul(Z2, _shrinkage(model, inputs, A1, Z2, dtype, ops), **ops)
+    scores = _scores(model, X, dtype, ops)
+    if container.get_options(model, {"raw_scores": False})["raw_scores"]:
+        A2 = scores
+    elif model.out_activation_ == "softmax":
+        A2 = OnnxSoftmax(scores, axis=1, **ops)
+    else:
+        A2 = OnnxSigmoid(scores, **ops)
     label, probability = (output.full_name for output in operator.outputs)
-    if model.out_activation_ == "softmax":
-        A2 = OnnxSoftmax(Z2, axis=1, **ops)
-    elif _is_multilabel(model):
-        A2 = OnnxSigmoid(Z2, **ops)
-    else:
-        both = OnnxSigmoid(OnnxNeg(Z2, **ops), **ops), OnnxSigmoid(Z2, **ops)
-        A2 = OnnxConcat(*both, axis=1, **ops)
     OnnxIdentity(A2, output_names=[probability], **ops).add_to(scope, container)
-    zero = np.array([0], dtype=dtype)
     if _is_multilabel(model):
-        above = OnnxGreater(Z2, zero, **ops)
-        OnnxCast(above, to=7, output_names=[label], **ops).add_to(scope, container)
-        return
-    if len(model.classes_) == 2:
-        index: Any = OnnxCast(OnnxGreater(Z2, zero, **ops), to=7, **ops)
+        above = OnnxGreater(scores, np.array([0], dtype=dtype), **ops)
+        chosen = OnnxCast(above, to=7, output_names=[label], **ops)
     else:
-        index = OnnxArgMax(Z2, axis=1, **ops)
-    flat = OnnxReshape(index, np.array([-1], dtype=np.int64), **ops)
-    classes = model.classes_
-    # ONNX has no booleans among a classifier's labels, and its integers have 64 bits.
-    named = classes.astype(str) if classes.dtype.kind in "OUS" else classes
-    named = named if named.dtype.kind == "U" else named.astype(np.int64)
-    chosen = OnnxArrayFeatureExtractor(named.reshape(1, -1), flat, **ops)
-    shape = np.array([-1], dtype=np.int64)
-    OnnxReshape(chosen, shape, output_names=[label], **ops).add_to(scope, container)
+        # No reshape to -1 rows: an empty batch does not say how many these are.
+        index = OnnxArgMax(scores, axis=1, keepdims=0, **ops)
+        labels = _labels(scope, model)
+        chosen = OnnxGather(labels, index, axis=0, output_names=[label], **ops)
+    chosen.add_to(scope, container)
 
 
 update_registered_converter(
@@ -211,5 +261,10 @@ update_registered_converter(
     "SkTwoLayerTwoLayerSigmoidClassifier",
     _shapes,
     _convert,
-    options={"zipmap": [True, False, "columns"], "nocl": [True, False]},
+    options={
+        "zipmap": [True, False, "columns"],
+        "nocl": [True, False],
+        "output_class_labels": [False, True],
+        "raw_scores": [True, False],
+    },
 )
