@@ -29,6 +29,13 @@ from sk_twolayer._arrays import (
 )
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._callbacks import Callbacks, CallbackSupportMixin
+from sk_twolayer._ecosystem import (
+    from_plain,
+    mlp_with,
+    to_plain,
+    to_shares,
+    weight_importances,
+)
 from sk_twolayer._evidence import Evidence
 from sk_twolayer._forward import forward_blocks, input_gradients
 from sk_twolayer._labels import (
@@ -50,6 +57,7 @@ from sk_twolayer._predictive import (
     average_of_logs,
     pool,
 )
+from sk_twolayer._start import feature_moments
 from sk_twolayer._threads import Workers
 from sk_twolayer._training import Samples, Settings, Trained, train, train_more
 from sk_twolayer._version import __version__
@@ -60,7 +68,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 DTYPES = [np.float64, np.float32]
 # Of a saved model; raised when the attributes of a fitted model change.
-STATE_FORMAT = 3
+STATE_FORMAT = 4
 # What only some fits add to a model, and is gone after a fit that does not.
 OPTIONAL = (
     "log_evidence_",
@@ -74,6 +82,7 @@ OPTIONAL = (
     "estimators_",
     "validation_loss_curve_",
     "label_names_",
+    "_deviation",
     "_optimizer",
     "_rng",
 )
@@ -427,6 +436,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 lambda *network: self._network_attributes(labels, *network),
             )
             self._store(labels, runs[0], runs[0].history)
+            self._deviation = feature_moments(samples.X, samples.weight)[1]
             if self.committee:
                 self.estimators_ = [self._member(labels, run) for run in runs]
             callbacks.end()
@@ -637,19 +647,19 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         """One network of a committee."""
         member: TwoLayerSigmoidClassifier = clone(self)
         member.set_params(n_init=1, committee=False)
-        for name in ("n_features_in_", "feature_names_in_"):
+        member._store(labels, trained, trained.history)
+        for name in ("n_features_in_", "feature_names_in_", "_deviation"):
             if hasattr(self, name):
                 setattr(member, name, getattr(self, name))
-        member._store(labels, trained, trained.history)
         return member
 
     def __getstate__(self) -> dict[str, Any]:
         saved_by = {"_state_format": STATE_FORMAT, "_sk_twolayer_version": __version__}
         state: dict[str, Any] = super().__getstate__()
-        return {**state, **saved_by}
+        return {**to_plain(state), **saved_by}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
+        state = from_plain(state)
         found = state.pop("_state_format", None)
         version = state.pop("_sk_twolayer_version", "unknown")
         if found == 1:
@@ -666,7 +676,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 K, k = state["W2_"].shape
                 state["_covariance"] = posterior.covariance(k, K)
                 state["moderation_"], state["_moderation_limit"] = Moderation()
-        elif found != STATE_FORMAT:
+        elif found not in (3, STATE_FORMAT):
+            # Format 3 had objects of types of its own where there are dicts now.
             raise ValueError(
                 f"This model was saved by sk_twolayer {version} (state format {found}); "
                 f"this is sk_twolayer {__version__} (state format {STATE_FORMAT}), "
@@ -728,7 +739,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             If `fit` was not called.
         ValueError
             If X does not fit the data seen in `fit`, or `return_std` is asked of a fit
-            with a number for `alpha`.
+            in which the evidence did not choose `alpha`.
         """
         check_is_fitted(self)
         if return_std:
@@ -742,9 +753,20 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     def _Z2_and_std(self, X: MatrixLike) -> tuple[Array, Array]:
         """Z2 at the most probable weights and its standard deviation."""
         if self._covariance is None:
+            needed = {
+                "alpha": isinstance(self.alpha, str),
+                "solver": self.solver == "lbfgs",
+                "early_stopping": not self.early_stopping,
+            }
+            others = [
+                f"{name}={getattr(self, name)!r}"
+                for name, right in needed.items()
+                if not right
+            ]
             raise ValueError(
-                "return_std=True needs a fit with alpha='auto' or alpha='ard' by "
-                f"solver='lbfgs'; this one had alpha={self.alpha!r}."
+                "return_std=True needs the weights' covariance, which a fit has with "
+                "alpha='auto' or 'ard', solver='lbfgs' and early_stopping=False; this "
+                f"one has {', '.join(others) or 'none'}."
             )
         if hasattr(self, "estimators_"):
             return pool([model._Z2_and_std(X) for model in self.estimators_])
@@ -959,3 +981,63 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     def intercepts_(self) -> list[Array]:
         """b1 and b2 in MLPClassifier's layout: arrays of shape (k,) and (K,)."""
         return [self.b1_[:, 0], self.b2_[:, 0]]
+
+    @property
+    def n_layers_(self) -> int:
+        """Layers, MLPClassifier's count: input, hidden and output."""
+        check_is_fitted(self)
+        return 3
+
+    @property
+    def feature_importances_(self) -> Array:
+        """Share of each feature in what moves Z2: for SelectFromModel and RFE.
+
+        After "ard" `feature_relevance_`. Otherwise, from the weights alone, how far a
+        standard deviation of the feature moves Z2: the root of (W2 W1)^2 and
+        W2^2 W1^2, of what the neurons do together and each by itself, summed over the
+        outputs. They are at least 0 and sum to 1; of a committee the mean of its
+        members'.
+        """
+        check_is_fitted(self)
+        if hasattr(self, "estimators_"):
+            return average([model.feature_importances_ for model in self.estimators_])
+        if hasattr(self, "feature_relevance_"):
+            return to_shares(self.feature_relevance_)
+        # After `partial_fit` alone the scale of the steps has to do.
+        deviation = getattr(self, "_deviation", 1 / self._standardisation.scale)
+        return weight_importances(self._parameters(), self.out_activation_, deviation)
+
+    def to_mlp(self) -> Any:
+        """A fitted MLPClassifier with the same weights, for packages that take these.
+
+        Its labels are the same. So are its probabilities, unless the evidence chose
+        `alpha`: then they are those at the most probable weights, without moderation,
+        and more extreme than this model's.
+
+        Returns
+        -------
+        sklearn.neural_network.MLPClassifier
+            With ``activation="logistic"``, n_hidden in `hidden_layer_sizes`, and its
+            other parameters at their defaults. Its `partial_fit` goes on from the weights.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If this is a committee: it is not one network.
+        """
+        check_is_fitted(self)
+        if hasattr(self, "estimators_"):
+            raise ValueError(
+                "to_mlp needs one network; a model with committee=True has "
+                f"{len(self.estimators_)}: call to_mlp of each of its estimators_ and "
+                "average their probabilities."
+            )
+        multilabel = self.out_activation_ == "logistic" and self.n_outputs_ > 1
+        model = mlp_with(self._parameters(), self.classes_, multilabel)
+        model.loss_, model.n_iter_ = self.loss_, self.n_iter_
+        model.best_loss_, model.loss_curve_ = min(self.loss_curve_), [*self.loss_curve_]
+        if hasattr(self, "feature_names_in_"):
+            model.feature_names_in_ = self.feature_names_in_
+        return model

@@ -17,7 +17,7 @@ from sklearn.datasets import (
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_twolayer import __version__
+from sk_twolayer import TRUSTED_TYPES, TwoLayerSigmoidClassifier, __version__
 from tests.helpers import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -42,14 +42,60 @@ def through_pickle(model):
 def through_skops(model):
     skops = pytest.importorskip("skops.io")
     data = skops.dumps(model)
-    unknown = skops.get_untrusted_types(data=data)
-    # No type but our own, the ones that SECURITY.md names.
-    security = (Path(__file__).parent.parent / "SECURITY.md").read_text()
-    assert unknown and all(f"`{name}`" in security for name in unknown)
-    return skops.loads(data, trusted=unknown)
+    # These types and no others.
+    assert skops.get_untrusted_types(data=data) == TRUSTED_TYPES
+    return skops.loads(data, trusted=TRUSTED_TYPES)
 
 
 WAYS = [through_pickle, through_joblib, through_cloudpickle, through_skops]
+GD = {"solver": "gd", "momentum": 0.9, "learning_rate": 0.01, "batch_size": 50}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("evidence", ["RootCovariance", "PairedCovariance", "LowRank"])
+def test_a_saved_covariance_is_the_same(way, evidence):
+    X, y = load_iris(return_X_y=True)
+    if evidence == "RootCovariance":
+        y = y == 1
+    elif evidence == "PairedCovariance":
+        X, y = load_digits(return_X_y=True)
+        X, y = X[:300, ::4], y[:300]
+    elif evidence == "LowRank":
+        X, y = few_of_many_features()
+    model = quick(alpha="auto", max_iter=40).fit(X, y)
+    assert evidence in type(model._covariance).__name__
+    copy = way(model)
+    for found, expected in zip(
+        copy.decision_function(X, return_std=True),
+        model.decision_function(X, return_std=True),
+    ):
+        np.testing.assert_array_equal(found, expected)
+    assert type(copy._covariance) is type(model._covariance)
+
+
+def test_a_saved_state_holds_one_type_of_this_package():
+    """Also where a class is added: its attribute has to be saved as plain data."""
+    X, y = load_iris(return_X_y=True)
+    models = [
+        quick(alpha="auto", max_iter=20).fit(X, y),
+        quick(solver="adam").partial_fit(X, y, [0, 1, 2]),
+        quick(alpha="auto", n_init=2, committee=True, max_iter=20).fit(X, y),
+    ]
+    names = set()
+
+    class Finder(pickle.Unpickler):
+        def find_class(self, module, name):
+            if module.startswith("sk_twolayer"):
+                names.add(f"{module}.{name}")
+            return super().find_class(module, name)
+
+    for model in models:
+        Finder(io.BytesIO(pickle.dumps(model))).load()
+    assert names == set(TRUSTED_TYPES)
+    assert TRUSTED_TYPES == [
+        f"{TwoLayerSigmoidClassifier.__module__}.{TwoLayerSigmoidClassifier.__name__}"
+    ]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -65,9 +111,10 @@ def test_a_saved_model_predicts_the_same(way, loader):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_saved_model_goes_on_learning(way):
+@pytest.mark.parametrize("options", [{"solver": "adam"}, GD], ids=["adam", "gd"])
+def test_a_saved_model_goes_on_learning(way, options):
     X, y = load_iris(return_X_y=True)
-    model = quick(solver="adam").partial_fit(X, y, [0, 1, 2])
+    model = quick(**options).partial_fit(X, y, [0, 1, 2])
     copy = way(model)
     np.testing.assert_array_equal(
         copy.partial_fit(X, y).predict_proba(X),
@@ -145,13 +192,3 @@ def test_onnx_gives_the_same_labels_and_probabilities(name, scaled, alpha, zipma
     np.testing.assert_array_equal(labels, model.predict(X))
     atol = 1e-5 if alpha == 1.0 else 1e-4
     np.testing.assert_allclose(probabilities, model.predict_proba(X), rtol=0, atol=atol)
-
-
-def test_onnx_of_a_committee_names_its_members():
-    skl2onnx = pytest.importorskip("skl2onnx")
-    import sk_twolayer.onnx  # noqa: F401
-
-    X, y = load_iris(return_X_y=True)
-    model = quick(n_init=2, committee=True, max_iter=5).fit(X, y)
-    with pytest.raises(ValueError, match="convert each of its estimators_"):
-        skl2onnx.to_onnx(model, X[:1].astype(np.float32))

@@ -1,0 +1,164 @@
+"""What other packages ask of a fitted model: plain data, importances, an MLPClassifier."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neural_network import MLPClassifier
+
+from sk_twolayer._blocks import Standardisation
+from sk_twolayer._covariance import (
+    LowRankCovariance,
+    PairedCovariance,
+    RootCovariance,
+)
+from sk_twolayer._outputs import choose_output
+from sk_twolayer._solvers import Adam, Momentum
+from sk_twolayer.network import Parameters
+
+Array = NDArray[Any]
+
+# Types of this package that a saved model needs, for what loads only types it is told.
+TRUSTED_TYPES = ["sk_twolayer._estimator.TwoLayerSigmoidClassifier"]
+# Attributes that are saved as a dict, with the type's name, so that there are no more.
+KEPT_PLAIN = ("_standardisation", "_covariance", "_optimizer")
+TYPES: dict[str, Any] = {
+    kept.__name__: kept
+    for kept in (
+        Standardisation,
+        RootCovariance,
+        PairedCovariance,
+        LowRankCovariance,
+        Adam,
+        Momentum,
+    )
+}
+
+
+def to_plain(state: dict[str, Any]) -> dict[str, Any]:
+    """A model's attributes without objects of other types of this package.
+
+    Parameters
+    ----------
+    state : dict
+        Attributes by name.
+
+    Returns
+    -------
+    dict
+        A copy, in which each of these objects is a dict.
+    """
+
+    def plain(value: Any) -> Any:
+        name = type(value).__name__
+        if TYPES.get(name) is not type(value):
+            return value
+        named = isinstance(value, tuple)
+        fields: dict[str, Any] = value._asdict() if named else vars(value)
+        return {"type": name, "fields": dict(fields)}
+
+    return state | {name: plain(state[name]) for name in KEPT_PLAIN if name in state}
+
+
+def from_plain(state: dict[str, Any]) -> dict[str, Any]:
+    """The attributes that `to_plain` took.
+
+    Parameters
+    ----------
+    state : dict
+        What `to_plain` gave.
+
+    Returns
+    -------
+    dict
+        A copy with the objects.
+    """
+
+    def restored(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        kept, fields = TYPES[value["type"]], value["fields"]
+        if issubclass(kept, tuple):
+            return kept(**fields)
+        made = kept.__new__(kept)
+        vars(made).update(fields)
+        return made
+
+    return state | {name: restored(state[name]) for name in KEPT_PLAIN if name in state}
+
+
+def weight_importances(
+    parameters: Parameters, activation: str, deviation: Array
+) -> Array:
+    """How far a standard deviation of each feature moves Z2, from the weights alone.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1).
+    activation : {"logistic", "softmax"}
+        The output's activation.
+    deviation : ndarray of shape (m,), float64
+        The features' standard deviations.
+
+    Returns
+    -------
+    ndarray of shape (m,), float64
+        Shares of the root mean square of dZ2/dX = W2 diag(s') W1 times the deviation,
+        where the neurons' slopes s' are independent and vary as much as they are large:
+        of a sum of products the square, and the sum of the squares.
+    """
+    W1, W2 = parameters.W1, parameters.W2
+    free = choose_output(activation, len(W2)).determined(len(W2))
+    to_outputs = free @ W2
+    together = np.square(to_outputs @ W1).sum(axis=0)
+    apart = np.square(to_outputs).sum(axis=0) @ np.square(W1)
+    return to_shares(np.sqrt(together + apart) * deviation)
+
+
+def to_shares(sizes: Array) -> Array:
+    """Sizes over their sum; zeros where all are 0.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (m,), float64
+        None below 0.
+
+    Returns
+    -------
+    ndarray of shape (m,), float64
+        Shares, which sum to 1.
+    """
+    total = sizes.sum()
+    return np.asarray(sizes / total if total > 0 else sizes)
+
+
+def mlp_with(parameters: Parameters, classes: Array, multilabel: bool) -> Any:
+    """A fitted MLPClassifier that has these weights.
+
+    Parameters
+    ----------
+    parameters : Parameters
+        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1).
+    classes : ndarray of shape (n_classes,)
+        Sorted labels.
+    multilabel : bool
+        Whether each of them is a label of its own.
+
+    Returns
+    -------
+    MLPClassifier
+        With logistic activation.
+    """
+    W1, b1, W2, b2 = parameters
+    made = MLPClassifier((len(W1),), activation="logistic", random_state=0)
+    # One sample a class, so that scikit-learn sets what it needs beside the weights.
+    y = np.eye(len(classes), dtype=int) if multilabel else classes
+    made.partial_fit(np.zeros((len(classes), W1.shape[1])), y, classes=classes)
+    made.coefs_ = [W1.T.copy(), W2.T.copy()]
+    made.intercepts_ = [b1[:, 0].copy(), b2[:, 0].copy()]
+    # Its moments are of the weights before.
+    del made._optimizer
+    return made
