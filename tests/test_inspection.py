@@ -11,8 +11,15 @@ import matplotlib.pyplot
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import SelectKBest
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier, inspection, network
 
@@ -401,3 +408,129 @@ def test_scikit_learns_displays_and_tools_take_the_model():
     result = permutation_importance(model, X, y, n_repeats=2, random_state=0)
     assert result.importances_mean.shape == (2,)
     assert partial_dependence(model, X, [0])["average"].shape[0] == 1
+
+
+def through_pipeline():
+    """A pipeline on named features, the network in it, and what reaches that."""
+    import pandas as pd
+
+    data = load_iris()
+    X = pd.DataFrame(data.data, columns=list("abcd"), index=range(100, 250))
+    network_ = TwoLayerSigmoidClassifier(3, alpha=1.0, random_state=0)
+    pipeline = make_pipeline(
+        StandardScaler(), "passthrough", SelectKBest(k=2), network_
+    ).fit(X, data.target)
+    return pipeline, pipeline[:-1].transform(X), X, data.target
+
+
+WRAPPED = {
+    "pipeline": lambda pipeline: pipeline,
+    "nested": lambda pipeline: Pipeline([("inner", pipeline)]),
+    "search": lambda pipeline: GridSearchCV(
+        pipeline, {"twolayersigmoidclassifier__alpha": [1.0]}, cv=2
+    ),
+    "search in a pipeline": lambda pipeline: make_pipeline(
+        GridSearchCV(pipeline, {"twolayersigmoidclassifier__alpha": [1.0]}, cv=2)
+    ),
+    "random": lambda pipeline: RandomizedSearchCV(
+        pipeline, {"twolayersigmoidclassifier__alpha": [1.0]}, n_iter=1, cv=2
+    ),
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPED)
+def test_pipelines_and_searches_are_looked_into(wrap):
+    pipeline, reaches, X, y = through_pipeline()
+    model = pipeline[-1]
+    whole = WRAPPED[wrap](pipeline).fit(X, y)
+    found = inspection.trace(whole, X, y)
+    expected = inspection.trace(model, reaches, y)
+    for matrix, other in zip(found, expected):
+        np.testing.assert_allclose(matrix.values, other.values, rtol=0, atol=1e-12)
+    assert found["X"].row_labels == found["W1"].column_labels == ["c", "d"]
+    assert found["X"].column_labels[:2] == ["100", "101"]
+    check = inspection.gradient_check(whole, X, y)
+    assert check.passed
+    np.testing.assert_allclose(
+        check.gradients["dW1"], found["dW1"].values, rtol=0, atol=1e-15
+    )
+    for display in (inspection.NetworkDisplay, inspection.WeightsDisplay):
+        drawn = display.from_estimator(whole)
+        assert drawn.feature_names == ["c", "d"]
+        np.testing.assert_allclose(drawn.W1, model.W1_, rtol=1e-10)
+        assert display.from_estimator(
+            whole, feature_names=["p", "q"]
+        ).feature_names == [
+            "p",
+            "q",
+        ]
+    sensitivity = inspection.SensitivityDisplay.from_estimator(whole, X)
+    inner = inspection.SensitivityDisplay.from_estimator(model, reaches)
+    np.testing.assert_allclose(
+        sensitivity.sensitivities, inner.sensitivities, rtol=1e-10
+    )
+    assert sensitivity.feature_names == ["c", "d"]
+    curve = inspection.LossCurveDisplay.from_estimator(whole)
+    np.testing.assert_allclose(curve.loss_curve, model.loss_curve_, rtol=1e-10)
+    assert curve.estimator_name == "TwoLayerSigmoidClassifier"
+
+
+def test_names_where_a_step_gives_none():
+    X, y = load_iris(return_X_y=True)
+    network_ = TwoLayerSigmoidClassifier(2, alpha=1.0, random_state=0)
+    plain = make_pipeline(StandardScaler(), network_).fit(X, y)
+    assert inspection.trace(plain, X, y)["X"].row_labels == ["x0", "x1", "x2", "x3"]
+    silent = make_pipeline(FunctionTransformer(np.square), network_).fit(X, y)
+    assert inspection.trace(silent, X, y)["X"].row_labels == ["x0", "x1", "x2", "x3"]
+
+
+def test_words_through_a_pipeline():
+    texts = ["good film", "bad film", "good plot", "bad plot"] * 5
+    y = [1, 0, 1, 0] * 5
+    pipeline = make_pipeline(
+        TfidfVectorizer(), TwoLayerSigmoidClassifier(2, alpha=1.0, random_state=0)
+    ).fit(texts, y)
+    found = inspection.trace(pipeline, texts, y)
+    assert found["X"].row_labels == ["bad", "film", "good", "plot"]
+    drawn = inspection.SensitivityDisplay.from_estimator(pipeline, texts)
+    bad, film, good, plot = drawn.sensitivities
+    assert min(bad, good) > 10 * max(film, plot)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        LogisticRegression(),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        Pipeline([("nothing", "passthrough")]),
+        GridSearchCV(TwoLayerSigmoidClassifier(), {"alpha": [1.0]}, refit=False),
+        TwoLayerSigmoidClassifier,
+        None,
+    ],
+    ids=lambda wrong: str(wrong)[:30],
+)
+def test_other_estimators_get_one_clear_error(wrong):
+    X, y = load_iris(return_X_y=True)
+    if isinstance(wrong, BaseEstimator):
+        wrong.fit(X, y)
+    calls = [
+        lambda: inspection.trace(wrong, X, y),
+        lambda: inspection.NetworkDisplay.from_estimator(wrong),
+        lambda: inspection.WeightsDisplay.from_estimator(wrong),
+        lambda: inspection.LossCurveDisplay.from_estimator(wrong),
+        lambda: inspection.SensitivityDisplay.from_estimator(wrong, X),
+    ]
+    if isinstance(wrong, BaseEstimator):
+        calls.append(lambda: inspection.gradient_check(wrong, X, y))
+    for call in calls:
+        with pytest.raises(TypeError, match="estimator must be a TwoLayerSigmoidClass"):
+            call()
+
+
+def test_pipelines_that_are_not_fitted():
+    X, y = load_iris(return_X_y=True)
+    pipeline = make_pipeline(StandardScaler(), TwoLayerSigmoidClassifier())
+    with pytest.raises(NotFittedError):
+        inspection.trace(pipeline, X, y)
+    with pytest.raises(NotFittedError):
+        inspection.SensitivityDisplay.from_estimator(pipeline, X)

@@ -8,10 +8,9 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from sklearn.utils.validation import check_is_fitted
 
 from sk_twolayer._arrays import MatrixLike, to_numpy
-from sk_twolayer.inspection._problem import output_names
+from sk_twolayer.inspection._problem import Inner, inner_network, output_names
 
 Array = NDArray[Any]
 
@@ -29,10 +28,8 @@ def _axes(display: str, ax: Any, **options: Any) -> Any:
     return ax if ax is not None else plt.subplots(**options)[1]
 
 
-def _feature_names(estimator: Any, given: Sequence[str] | None, m: int) -> list[str]:
-    names = given
-    if names is None:
-        names = getattr(estimator, "feature_names_in_", None)
+def _feature_names(inner: Inner, given: Sequence[str] | None, m: int) -> list[str]:
+    names = inner.features if given is None else given
     if names is None:
         return [f"x{i}" for i in range(m)]
     if len(names) != m:
@@ -83,8 +80,9 @@ class LossCurveDisplay:
 
         Parameters
         ----------
-        estimator : TwoLayerSigmoidClassifier
-            A fitted model.
+        estimator : TwoLayerSigmoidClassifier, Pipeline or search
+            A fitted model, a pipeline that ends in one, or a search such as
+            GridSearchCV over either, whose best estimator is taken.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         name : str, default=None
@@ -99,10 +97,12 @@ class LossCurveDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If it has no TwoLayerSigmoidClassifier at its end.
         ImportError
             If matplotlib is not installed.
         """
-        check_is_fitted(estimator)
+        estimator = inner_network(estimator).network
         display = cls(
             loss_curve=estimator.loss_curve_,
             validation_loss_curve=getattr(estimator, "validation_loss_curve_", None),
@@ -160,13 +160,13 @@ class _WeightsPlot:
 
     @classmethod
     def _of_estimator(cls, estimator: Any, feature_names: Sequence[str] | None) -> Self:
-        check_is_fitted(estimator)
-        m = estimator.W1_.shape[1]
+        inner = inner_network(estimator)
+        network = inner.network
         return cls(
-            W1=estimator.W1_,
-            W2=estimator.W2_,
-            feature_names=_feature_names(estimator, feature_names, m),
-            output_names=output_names(estimator),
+            W1=network.W1_,
+            W2=network.W2_,
+            feature_names=_feature_names(inner, feature_names, network.W1_.shape[1]),
+            output_names=output_names(network),
         )
 
 
@@ -212,10 +212,12 @@ class NetworkDisplay(_WeightsPlot):
 
         Parameters
         ----------
-        estimator : TwoLayerSigmoidClassifier
-            A fitted model.
+        estimator : TwoLayerSigmoidClassifier, Pipeline or search
+            A fitted model, a pipeline that ends in one, or a search such as
+            GridSearchCV over either, whose best estimator is taken.
         feature_names : sequence of str of length m, default=None
-            Names of the inputs; None takes those seen in `fit`.
+            Names of the inputs; None takes those seen in `fit`, or those that a
+            pipeline's steps give out.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         max_inputs, max_hidden, max_outputs : int, default=30, 16 and 12
@@ -230,6 +232,8 @@ class NetworkDisplay(_WeightsPlot):
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If it has no TwoLayerSigmoidClassifier at its end.
         ValueError
             If feature_names is not of length m.
         ImportError
@@ -399,10 +403,12 @@ class WeightsDisplay(_WeightsPlot):
 
         Parameters
         ----------
-        estimator : TwoLayerSigmoidClassifier
-            A fitted model.
+        estimator : TwoLayerSigmoidClassifier, Pipeline or search
+            A fitted model, a pipeline that ends in one, or a search such as
+            GridSearchCV over either, whose best estimator is taken.
         feature_names : sequence of str of length m, default=None
-            Names of the inputs; None takes those seen in `fit`.
+            Names of the inputs; None takes those seen in `fit`, or those that a
+            pipeline's steps give out.
         ax : sequence of two matplotlib Axes, default=None
             Where to draw; None makes a figure.
 
@@ -415,6 +421,8 @@ class WeightsDisplay(_WeightsPlot):
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If it has no TwoLayerSigmoidClassifier at its end.
         ValueError
             If feature_names is not of length m.
         ImportError
@@ -524,12 +532,14 @@ class SensitivityDisplay:
 
         Parameters
         ----------
-        estimator : TwoLayerSigmoidClassifier
-            A fitted model.
+        estimator : TwoLayerSigmoidClassifier, Pipeline or search
+            A fitted model, a pipeline that ends in one, or a search such as
+            GridSearchCV over either, whose best estimator is taken.
         X : array-like or sparse matrix of shape (n, m), float
-            Samples in rows.
+            Samples in rows, as the estimator takes them.
         feature_names : sequence of str of length m, default=None
-            Names of the features; None takes those seen in `fit`.
+            Names of the features; None takes those seen in `fit`, or those that a
+            pipeline's steps give out.
         ax : matplotlib Axes, default=None
             Where to draw; None makes a figure.
         max_features : int, default=20
@@ -545,19 +555,21 @@ class SensitivityDisplay:
         ------
         NotFittedError
             If the estimator is not fitted.
+        TypeError
+            If it has no TwoLayerSigmoidClassifier at its end.
         ValueError
             If X or feature_names do not fit it.
         ImportError
             If matplotlib is not installed.
         """
-        values: Any = to_numpy(X)
-        gradient = np.abs(estimator.input_gradient(values)).mean(axis=0)
-        names = _feature_names(estimator, feature_names, gradient.shape[-1])
+        inner = inner_network(estimator, X)
+        values: Any = to_numpy(inner.X)
+        gradient = np.abs(inner.network.input_gradient(values)).mean(axis=0)
         values = values.toarray() if sparse.issparse(values) else values
         display = cls(
             sensitivities=gradient * np.asarray(values, dtype=float).std(axis=0),
-            feature_names=names,
-            output_names=output_names(estimator),
+            feature_names=_feature_names(inner, feature_names, gradient.shape[-1]),
+            output_names=output_names(inner.network),
         )
         return display.plot(ax=ax, max_features=max_features)
 

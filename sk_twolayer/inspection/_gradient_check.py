@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 
 from sk_twolayer import network
 from sk_twolayer.inspection._problem import (
@@ -87,8 +88,9 @@ def gradient_check(
 
     Parameters
     ----------
-    estimator : TwoLayerSigmoidClassifier or sequence of four array-likes
-        A fitted model; or W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1), with X of
+    estimator : TwoLayerSigmoidClassifier, Pipeline, search or four array-likes
+        A fitted model, a pipeline that ends in one, or a search such as GridSearchCV
+        over either, whose best estimator is taken; or W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1), with X of
         shape (m, n) and y the targets Y of shape (K, n), as in the article.
     X : array-like of shape (n, m), float
         Samples in rows.
@@ -107,10 +109,12 @@ def gradient_check(
 
     Raises
     ------
+    TypeError
+        If the estimator has no TwoLayerSigmoidClassifier at its end.
     ValueError
         If data and parameters do not fit, or a given gradient has another shape.
     """
-    if hasattr(estimator, "predict_proba"):
+    if isinstance(estimator, BaseEstimator):
         problem = problem_of_estimator(estimator, X, y)
     else:
         problem = problem_of_parameters(X, y, estimator, "sigmoid", None)

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn.pipeline import Pipeline
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_twolayer._arrays import to_numpy
+from sk_twolayer._estimator import TwoLayerSigmoidClassifier
 from sk_twolayer._labels import (
     encode_for_classes,
     encode_labels,
@@ -48,12 +50,85 @@ class Problem(NamedTuple):
     outputs: list[str]
 
 
+class Inner(NamedTuple):
+    """The network inside a fitted estimator, and what reaches it.
+
+    Attributes
+    ----------
+    network : TwoLayerSigmoidClassifier
+        Fitted.
+    X : array-like, sparse matrix or None
+        Samples as the network gets them.
+    features : list of str or None
+        Names of its features; None where nothing gives them any.
+    """
+
+    network: Any
+    X: Any
+    features: list[str] | None
+
+
+def inner_network(estimator: Any, X: Any = None) -> Inner:
+    """Find the network in a pipeline or a search, and take X there.
+
+    Parameters
+    ----------
+    estimator : TwoLayerSigmoidClassifier, Pipeline or search such as GridSearchCV
+        Fitted; a pipeline ends in one, and of a search the best estimator counts.
+    X : array-like or sparse matrix of shape (n, m), float, default=None
+        Samples as the estimator takes them.
+
+    Returns
+    -------
+    Inner
+        The network and what its pipeline makes of X and of its features' names.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    TypeError
+        If there is no such network in it.
+    """
+    whole, names = estimator, None
+    while not isinstance(estimator, TwoLayerSigmoidClassifier):
+        if hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        elif isinstance(estimator, Pipeline):
+            check_is_fitted(estimator)
+            steps = [s for _, s in estimator.steps if s not in (None, "passthrough")]
+            for step in steps[:-1]:
+                names = _names_after(step, names)
+                X = None if X is None else step.transform(X)
+            estimator = steps[-1] if steps else None
+        else:
+            raise TypeError(
+                "estimator must be a TwoLayerSigmoidClassifier, a Pipeline that ends in "
+                "one, or a fitted search over either that has a best_estimator_; got "
+                f"{whole!r}."
+            )
+    check_is_fitted(estimator)
+    if hasattr(estimator, "feature_names_in_"):
+        names = estimator.feature_names_in_
+    return Inner(estimator, X, None if names is None else [str(n) for n in names])
+
+
+def _names_after(step: Any, names: Any) -> Any:
+    """Names of what a step gives; None where it does not say."""
+    if names is None:
+        names = getattr(step, "feature_names_in_", None)
+    try:
+        return step.get_feature_names_out(names)
+    except (AttributeError, ValueError):
+        return None
+
+
 def problem_of_estimator(estimator: Any, X: Any, y: Any) -> Problem:
     """Matrices of a fitted estimator, and of data in scikit-learn's layout.
 
     Parameters
     ----------
-    estimator : TwoLayerSigmoidClassifier
+    estimator : TwoLayerSigmoidClassifier, Pipeline or search such as GridSearchCV
         Fitted.
     X : array-like or sparse matrix of shape (n, m), float
         Samples in rows.
@@ -70,8 +145,8 @@ def problem_of_estimator(estimator: Any, X: Any, y: Any) -> Problem:
     ValueError
         If X or y do not fit the estimator.
     """
-    check_is_fitted(estimator)
     names = getattr(X, "index", None)
+    estimator, X, features = inner_network(estimator, X)
     X, y = to_numpy(X), plain_labels(to_numpy(y))
     X = validate_data(estimator, X, accept_sparse="csr", dtype=np.float64, reset=False)
     X = X.toarray() if sparse.issparse(X) else X
@@ -87,7 +162,6 @@ def problem_of_estimator(estimator: Any, X: Any, y: Any) -> Problem:
         targets = encode_for_classes(column_or_1d(y), None, classes).targets
         Y = targets[None, :] if binary else np.eye(len(classes))[targets].T
         Y = Y.astype(float)
-    features = getattr(estimator, "feature_names_in_", None)
     if features is None:
         features = [f"x{i}" for i in range(X.shape[1])]
     samples = range(len(X)) if names is None or callable(names) else names

@@ -427,14 +427,15 @@ def trace(estimator: Any, X: Any, y: Any) -> Trace:
     """Every matrix of one forward and backward pass of a fitted model.
 
     The gradients are the article's: of the mean cross-entropy, each sample counting
-    once and without the penalty.
+    once and without the penalty. Of a pipeline X is what reaches the network.
 
     Parameters
     ----------
-    estimator : TwoLayerSigmoidClassifier
-        A fitted model.
+    estimator : TwoLayerSigmoidClassifier, Pipeline or search
+        A fitted model, a pipeline that ends in one, or a search such as GridSearchCV
+        over either, whose best estimator is taken.
     X : array-like or sparse matrix of shape (n, m), float
-        Samples in rows; a sparse one is made dense.
+        Samples in rows, as the estimator takes them; a sparse one is made dense.
     y : array-like of shape (n,) or (n, L)
         Their labels.
 
@@ -447,6 +448,8 @@ def trace(estimator: Any, X: Any, y: Any) -> Trace:
     ------
     NotFittedError
         If the estimator is not fitted.
+    TypeError
+        If it has no TwoLayerSigmoidClassifier at its end.
     ValueError
         If X or y do not fit it.
 
