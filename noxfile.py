@@ -33,6 +33,12 @@ def coverage(session):
 
 
 @nox.session
+def recipes(session):
+    session.install(".[test,persistence,recipes]")
+    session.run("pytest", "tests/test_recipes.py", *session.posargs)
+
+
+@nox.session
 def mutation(session):
     session.install("-e", ".[test]", "mutmut")
     session.run("mutmut", "run")
