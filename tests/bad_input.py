@@ -187,7 +187,7 @@ CASES = [
             TwoLayerSigmoidClassifier(2, alpha=1.0).fit(X, y).decision_function(X, True)
         ),
         BAD,
-        "return_std=True needs a fit with alpha='auto'.*alpha=1.0",
+        "return_std=True needs the weights' covariance.*one has alpha=1.0",
     ),
     Case("learning_rate 0", parameter(learning_rate=0), PARAMETER, "'learning_rate'"),
     Case("momentum 1", parameter(momentum=1), PARAMETER, "'momentum' parameter"),

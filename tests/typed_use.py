@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_twolayer import TwoLayerSigmoidClassifier, network
+from sk_twolayer import TRUSTED_TYPES, TwoLayerSigmoidClassifier, network
 
 
 class Matrix:
@@ -28,6 +28,10 @@ def use(X: NDArray[np.float64], y: list[str]) -> NDArray[Any]:
     model = TwoLayerSigmoidClassifier(8, alpha=0.5, solver="adam", n_jobs=None)
     probabilities: NDArray[Any] = model.fit(X, y).predict_proba(X)
     model.partial_fit(X, y, classes=["a", "b"], sample_weight=[1.0] * len(y))
+    names: list[str] = TRUSTED_TYPES
+    importances: NDArray[Any] = model.feature_importances_
+    labels: NDArray[Any] = model.to_mlp().predict(X)
+    assert len(importances) == model.n_layers_ and len(labels) > len(names)
     losses: list[float] = model.loss_curve_
     parameters = network.Parameters(model.W1_, model.b1_, model.W2_, model.b2_)
     activations = network.forward(X.T, *parameters)
