@@ -659,7 +659,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         return {**to_plain(state), **saved_by}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        state = from_plain(state)
+        state = dict(state)
         found = state.pop("_state_format", None)
         version = state.pop("_sk_twolayer_version", "unknown")
         if found == 1:
@@ -684,7 +684,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 "which can't read it. Load it with the version that saved it, or fit "
                 "the model again."
             )
-        super().__setstate__(state)
+        super().__setstate__(from_plain(state))
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:

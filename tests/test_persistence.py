@@ -140,6 +140,7 @@ def test_this_version_has_a_fixture():
 def test_a_model_of_another_format_says_what_to_do(found):
     model = quick()
     state = model.__getstate__() | {"_state_format": found, "_sk_twolayer_version": "9"}
+    state["_covariance"] = {"type": "OfAnotherVersion", "fields": {}}
     with pytest.raises(
         ValueError, match=r"saved by sk_twolayer 9 .*fit the model again"
     ):
