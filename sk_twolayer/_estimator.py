@@ -57,7 +57,7 @@ from sk_twolayer._predictive import (
     average_of_logs,
     pool,
 )
-from sk_twolayer._start import feature_moments
+from sk_twolayer._start import Moments
 from sk_twolayer._threads import Workers
 from sk_twolayer._training import Samples, Settings, Trained, train, train_more
 from sk_twolayer._version import __version__
@@ -69,6 +69,8 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 DTYPES = [np.float64, np.float32]
 # Of a saved model; raised when the attributes of a fitted model change.
 STATE_FORMAT = 4
+# Entries of loss_curve_ that `partial_fit` keeps.
+CURVE_LENGTH = 10_000
 # What only some fits add to a model, and is gone after a fit that does not.
 OPTIONAL = (
     "log_evidence_",
@@ -82,7 +84,6 @@ OPTIONAL = (
     "estimators_",
     "validation_loss_curve_",
     "label_names_",
-    "_deviation",
     "_optimizer",
     "_rng",
 )
@@ -436,7 +437,6 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 lambda *network: self._network_attributes(labels, *network),
             )
             self._store(labels, runs[0], runs[0].history)
-            self._deviation = feature_moments(samples.X, samples.weight)[1]
             if self.committee:
                 self.estimators_ = [self._member(labels, run) for run in runs]
             callbacks.end()
@@ -512,13 +512,15 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 self._settings(),
                 self._rng,
                 self._parameters() if fitted else None,
+                Moments(*self._moments) if hasattr(self, "_moments") else None,
                 self._standardisation if fitted else None,
                 getattr(self, "_optimizer", None),
             )
-            history = [*getattr(self, "loss_curve_", []), *trained.history]
-            rng = self._rng
-            self._store(labels, trained, history)
-            self.n_iter_ = len(history)
+            # Of a stream without end a curve has an end, and a call one length.
+            history = getattr(self, "loss_curve_", [])[1 - CURVE_LENGTH :]
+            n_iter, rng = getattr(self, "n_iter_", 0), self._rng
+            self._store(labels, trained, history + trained.history)
+            self.n_iter_ = n_iter + 1
             self._optimizer, self._rng = trained.optimizer, rng
         return self
 
@@ -631,6 +633,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             None if found is None else found.best,
         )
         self.__dict__.update(attributes)
+        # A plain tuple, so that a saved model holds no type more.
+        self._moments = tuple(trained.moments)
         if found is not None:
             self._covariance = found.covariance
             self.moderation_, self._moderation_limit = found.moderation
@@ -648,7 +652,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         member: TwoLayerSigmoidClassifier = clone(self)
         member.set_params(n_init=1, committee=False)
         member._store(labels, trained, trained.history)
-        for name in ("n_features_in_", "feature_names_in_", "_deviation"):
+        for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(member, name, getattr(self, name))
         return member
@@ -1003,8 +1007,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             return average([model.feature_importances_ for model in self.estimators_])
         if hasattr(self, "feature_relevance_"):
             return to_shares(self.feature_relevance_)
-        # After `partial_fit` alone the scale of the steps has to do.
-        deviation = getattr(self, "_deviation", 1 / self._standardisation.scale)
+        # Models saved before have the scale of the steps alone.
+        _, _, deviation = getattr(
+            self, "_moments", (0, 0, 1 / self._standardisation.scale)
+        )
         return weight_importances(self._parameters(), self.out_activation_, deviation)
 
     def to_mlp(self) -> Any:

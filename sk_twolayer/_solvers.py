@@ -147,6 +147,28 @@ class Adam:
         """Go on from another's moments."""
         self._t, self._moments = other._t, other._moments.copy()
 
+    def change_variables(
+        self,
+        split: Callable[[Array], tuple[Array, Array]],
+        ratio: Array,
+        shift: Array,
+    ) -> None:
+        """Follow features x to ratio x + shift: gradients by W1 change as x does.
+
+        Parameters
+        ----------
+        split : callable
+            Views theta as W1' (m, k) over b1', and the rest.
+        ratio, shift : ndarray of shape (m,), float64
+            The change of each feature.
+        """
+        if self._t:
+            # Of squares that is so if the gradients by W1 and b1 are not correlated.
+            for power, moments in enumerate(self._moments[:2], start=1):
+                first, _ = split(moments)
+                first[:-1] *= ratio[:, None] ** power
+                first[:-1] += shift[:, None] ** power * first[-1]
+
 
 def lbfgs(
     objective: Smooth, start: Array, *, max_iter: int, tol: float, report: Report

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sk_twolayer._blocks import Standardisation
+from sk_twolayer._labels import Labels
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -61,24 +62,114 @@ def feature_moments(X: Any, sample_weight: Array | None = None) -> tuple[Array, 
     # Squares of values above 1e154 overflow; their range still tells the scale.
     deviation = np.where(np.isfinite(deviation), deviation, largest)
     mean = origin + np.where(np.isfinite(drift), drift, 0)
-    rounding = 10 * np.finfo(X.dtype).eps * np.abs(mean)
-    return mean, np.where(deviation > rounding, deviation, 0)
+    return mean, _without_rounding(mean, deviation, X.dtype)
+
+
+def _without_rounding(mean: Array, deviation: Array, dtype: Any) -> Array:
+    """The deviations, 0 where rounding of the values could be all there is."""
+    rounding = 10 * np.finfo(dtype).eps * np.abs(mean)
+    return np.where(deviation > rounding, deviation, 0)
+
+
+class Moments(NamedTuple):
+    """What is known of the features of all samples seen.
+
+    Attributes
+    ----------
+    total : float
+        Sum of the samples' weights.
+    mean, deviation : ndarray of shape (m,), float64
+        As `feature_moments` gives them.
+    """
+
+    total: float
+    mean: Array
+    deviation: Array
+
+    @classmethod
+    def of(cls, X: Any, sample_weight: Array | None = None) -> Moments:
+        """Those of some samples.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n, m), float64 or float32
+            Samples in rows.
+        sample_weight : ndarray of shape (n,), float64, default=None
+            Weights.
+
+        Returns
+        -------
+        Moments
+            Theirs.
+        """
+        total = X.shape[0] if sample_weight is None else np.sum(sample_weight)
+        return cls(float(total), *feature_moments(X, sample_weight))
+
+    def joined(self, other: Moments, dtype: Any) -> Moments:
+        """Those of both's samples together.
+
+        Parameters
+        ----------
+        other : Moments
+            Those of other samples.
+        dtype : dtype
+            Of the samples, whose rounding is no deviation.
+
+        Returns
+        -------
+        Moments
+            Source: Chan, Golub and LeVeque, The American Statistician 37, 1983,
+            equation 2.1, by roots, since squares may overflow.
+        """
+        total = self.total + other.total
+        here, there = self.total / total, other.total / total
+        apart = other.mean - self.mean
+        mean = self.mean + there * apart
+        inside = np.hypot(
+            np.sqrt(here) * self.deviation, np.sqrt(there) * other.deviation
+        )
+        deviation = np.hypot(inside, np.sqrt(here * there) * apart)
+        return Moments(total, mean, _without_rounding(mean, deviation, dtype))
+
+    def standardisation(self, alpha: float, dtype: Any) -> Standardisation:
+        """The change of variables on which L-BFGS finds the cost about round.
+
+        Along one first-layer weight the cost curves by about s^2 / 64 + alpha / n: the
+        data's part and the penalty's, s being the feature's deviation.
+
+        Parameters
+        ----------
+        alpha : float
+            L2 penalty on the weights of the features as they come.
+        dtype : dtype
+            Of the samples.
+
+        Returns
+        -------
+        Standardisation
+            Means, and one over the square root of the curvature.
+        """
+        penalty = np.sqrt(CURVATURE * alpha / self.total)
+        curvature = np.hypot(self.deviation, penalty)
+        curvature[curvature == 0] = 1
+        # Where even the range of a feature overflows, its scale must not become 0.
+        curvature = np.minimum(curvature, np.finfo(dtype).max)
+        # Rounded to X's dtype, since that is what the blocks compute with.
+        scale = (1 / curvature).astype(dtype).astype(float)
+        return Standardisation(self.mean.astype(dtype).astype(float), scale)
 
 
 def standardise(
     X: Any, alpha: float, sample_weight: Array | None = None
 ) -> Standardisation:
-    """The change of variables on which L-BFGS finds the cost about round.
-
-    Along one first-layer weight the cost curves by about s^2 / 64 + alpha / n: the
-    data's part and the penalty's, s being the feature's deviation.
+    """`Moments.standardisation` of some samples.
 
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (n, m), float64 or float32
         Samples in rows.
     alpha : float
-        L2 penalty.
+        L2 penalty on the weights of the features as they come.
     sample_weight : ndarray of shape (n,), float64, default=None
         Weights.
 
@@ -87,15 +178,39 @@ def standardise(
     Standardisation
         Means, and one over the square root of the curvature.
     """
-    mean, deviation = feature_moments(X, sample_weight)
-    total = X.shape[0] if sample_weight is None else np.sum(sample_weight)
-    curvature = np.hypot(deviation, np.sqrt(CURVATURE * alpha / total))
-    curvature[curvature == 0] = 1
-    # Where even the range of a feature overflows, its scale must not become 0.
-    curvature = np.minimum(curvature, np.finfo(X.dtype).max)
-    # Rounded to X's dtype, since that is what the blocks compute with.
-    scale = (1 / curvature).astype(X.dtype).astype(float)
-    return Standardisation(mean.astype(X.dtype).astype(float), scale)
+    return Moments.of(X, sample_weight).standardisation(alpha, X.dtype)
+
+
+def log_odds(labels: Labels, sample_weight: Array | None = None) -> Array:
+    """Z2 that gives each class or label its share of y, half a sample added to each.
+
+    Parameters
+    ----------
+    labels : Labels
+        Targets.
+    sample_weight : ndarray of shape (n,), float64, default=None
+        Weights.
+
+    Returns
+    -------
+    ndarray of shape (K, 1), float64
+        Log-odds; for softmax log shares less their mean. Never infinite. Source of the
+        half sample: Krichevsky and Trofimov, IEEE Transactions on Information Theory
+        27, 1981.
+    """
+    targets, K = labels.targets, labels.n_outputs
+    if targets.ndim == 2:
+        total = float(len(targets) if sample_weight is None else sample_weight.sum())
+        weight = np.ones(len(targets)) if sample_weight is None else sample_weight
+        count = weight @ targets
+    else:
+        counts = np.bincount(targets, sample_weight, len(labels.classes)) + 0.0
+        if labels.activation == "softmax":
+            logs = np.log(counts + 0.5)
+            return np.asarray(logs - logs.mean())[:, None]
+        total, count = float(counts.sum()), counts[1:]
+    odds = np.log(count + 0.5) - np.log(total - count + 0.5)
+    return np.reshape(odds, (K, 1))
 
 
 def initial_parameters(
@@ -104,8 +219,11 @@ def initial_parameters(
     k: int,
     n_outputs: int,
     standardisation: Standardisation,
+    offset: Array | float = 0.0,
 ) -> Parameters:
     """Uniform in +-sqrt(2 / (fan in + fan out)), as MLPClassifier's "logistic".
+
+    But b2, which is such that Z2 is `offset` where every neuron is at 1/2.
 
     Parameters
     ----------
@@ -115,6 +233,8 @@ def initial_parameters(
         Features, hidden neurons, output neurons (K).
     standardisation : Standardisation
         The weights are drawn for features centred and scaled by it.
+    offset : ndarray of shape (K, 1), float64, default=0.0
+        See `log_odds`.
 
     Returns
     -------
@@ -127,5 +247,5 @@ def initial_parameters(
     W1 = rng.uniform(-bound1, bound1, (k, m)) * standardisation.scale
     b1 = rng.uniform(-bound1, bound1, (k, 1)) - (W1 @ standardisation.center)[:, None]
     W2 = rng.uniform(-bound2, bound2, (n_outputs, k))
-    b2 = rng.uniform(-bound2, bound2, (n_outputs, 1))
+    b2 = offset - 0.5 * W2.sum(axis=1, keepdims=True)
     return Parameters(W1, b1, W2, b2)

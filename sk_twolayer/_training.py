@@ -35,14 +35,15 @@ from sk_twolayer._solvers import (
     lbfgs,
     mini_batch,
 )
-from sk_twolayer._start import initial_parameters, standardise
+from sk_twolayer._start import Moments, initial_parameters, log_odds
 from sk_twolayer._threads import Workers, evaluation_work
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
 
-# Where alpha="auto" can't ask the evidence.
-FIXED_ALPHA = 1.0
+# Where alpha="auto" can't ask the evidence: on the weights of standardised features.
+# "gd" is the article's descent, which has no penalty.
+AUTO_ALPHA = {"lbfgs": 1.0, "adam": 1.0, "gd": 0.0}
 LEARNING_RATES = {"gd": 0.5, "adam": 0.001}
 ADAM_BATCH = 200
 # Multiply-adds of an evaluation below which starts run faster one after another.
@@ -77,8 +78,13 @@ class Settings(NamedTuple):
     def fixed_alpha(self) -> float:
         """Alpha as a number; 0 for the evidence, which sets precisions of its own."""
         if isinstance(self.alpha, str):
-            return 0.0 if self.by_evidence else FIXED_ALPHA
+            return 0.0 if self.by_evidence else AUTO_ALPHA[self.solver]
         return self.alpha
+
+    @property
+    def raw_alpha(self) -> float:
+        """Alpha as a number where it is on the weights of the features as they come."""
+        return 0.0 if isinstance(self.alpha, str) else self.alpha
 
 
 class Samples(NamedTuple):
@@ -117,6 +123,8 @@ class Trained(NamedTuple):
         W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1), float64.
     standardisation : Standardisation
         Of the training samples.
+    moments : Moments
+        Of the features of all samples seen.
     cost : float
         The documented cost at the parameters, in nats.
     history : list of float
@@ -131,6 +139,7 @@ class Trained(NamedTuple):
 
     parameters: Parameters
     standardisation: Standardisation
+    moments: Moments
     cost: float
     history: list[float]
     validation_history: list[float]
@@ -187,12 +196,14 @@ def train(
     validation = None
     if settings.early_stopping:
         samples, validation = _split(samples, settings.validation_fraction, rng)
-    m = samples.X.shape[1]
-    scales = standardise(samples.X, settings.fixed_alpha, samples.weight)
-    n_outputs = samples.labels.n_outputs
+    m, dtype = samples.X.shape[1], samples.X.dtype
+    moments = Moments.of(samples.X, samples.weight)
+    scales = moments.standardisation(settings.raw_alpha, dtype)
+    shape = m, settings.n_hidden, samples.labels.n_outputs
+    offset = log_odds(samples.labels, samples.weight)
     starts = []
     for i in range(settings.n_init):
-        drawn = initial_parameters(rng, m, settings.n_hidden, n_outputs, scales)
+        drawn = initial_parameters(rng, *shape, scales, offset)
         start = initial if i == 0 and initial is not None else drawn
         starts.append((start, np.random.RandomState(rng.randint(2**31 - 1))))
     work = evaluation_work(samples.X, settings.n_hidden)
@@ -203,6 +214,7 @@ def train(
             samples,
             validation,
             settings,
+            moments,
             scales,
             *starts[index],
             initial_alpha,
@@ -232,8 +244,7 @@ def train(
     if not finite:
         raise ValueError(
             f"Training with solver={settings.solver!r} ended in non-finite weights "
-            "or cost. Scale the features (StandardScaler), or lower "
-            f"learning_rate={settings.learning_rate!r} if solver is 'gd' or 'adam'."
+            f"or cost{_remedy(settings)}."
         )
     finite.sort(key=lambda r: r.judged)
     _warn(finite[0], settings, any(r.interrupted for r in runs))
@@ -245,6 +256,7 @@ def train_more(
     settings: Settings,
     rng: np.random.RandomState,
     parameters: Parameters | None,
+    before: Moments | None,
     standardisation: Standardisation | None,
     optimizer: Optimizer | None,
 ) -> Trained:
@@ -260,8 +272,10 @@ def train_more(
         Draws the starting weights and the batches.
     parameters : Parameters or None
         The weights so far; None draws them.
+    before : Moments or None
+        Of the features of the samples so far; None where there were none.
     standardisation : Standardisation or None
-        That of the first samples; None takes it from these.
+        That of the steps so far.
     optimizer : Optimizer or None
         The state of the steps so far.
 
@@ -270,32 +284,56 @@ def train_more(
     Trained
         The new weights; the history has one entry, the pass's mean cost.
     """
-    n, m = samples.X.shape
-    alpha = settings.fixed_alpha
-    scales = standardisation or standardise(samples.X, alpha, samples.weight)
-    if parameters is None:
-        parameters = initial_parameters(
-            rng, m, settings.n_hidden, samples.labels.n_outputs, scales
-        )
+    (n, m), dtype = samples.X.shape, samples.X.dtype
+    moments = Moments.of(samples.X, samples.weight)
+    if before is not None:
+        moments = before.joined(moments, dtype)
+    scales = moments.standardisation(settings.raw_alpha, dtype)
     stepper = _optimizer(settings)
+    if parameters is None:
+        shape = m, settings.n_hidden, samples.labels.n_outputs
+        offset = log_odds(samples.labels, samples.weight)
+        parameters = initial_parameters(rng, *shape, scales, offset)
+    elif before is not None and standardisation is not None:
+        parameters, standardisation = _release(
+            parameters, before, standardisation, scales
+        )
     # Its state goes on, at the rate that is set now; another solver begins anew.
     if type(optimizer) is type(stepper):
         stepper.take_state(optimizer)
     workers = Workers.for_samples(samples.X, settings.n_hidden, settings.n_jobs)
     with workers.started(), np.errstate(over="ignore", invalid="ignore"):
-        objective = _objective(samples, settings, scales, alpha, workers)
+        objective = _objective(samples, settings, scales, workers)
+        _penalise(objective, settings, moments.total)
+        if isinstance(stepper, Adam) and standardisation is not None:
+            ratio = scales.scale / standardisation.scale
+            shift = scales.scale * (standardisation.center - scales.center)
+            stepper.change_variables(objective.split, ratio, shift)
         theta = objective.from_parameters(parameters)
         batch_size = _batch_size(settings, n) or n
         cost, _ = epoch(objective, theta, stepper, batch_size=batch_size, rng=rng)
         parameters = objective.to_parameters(theta)
-    trained = Trained(parameters, scales, cost, [cost], [], stepper)
+    trained = Trained(parameters, scales, moments, cost, [cost], [], stepper)
     if not trained.is_finite():
         raise ValueError(
             f"partial_fit with solver={settings.solver!r} ended in non-finite weights "
-            f"or cost. Lower learning_rate={settings.learning_rate!r}, or scale the "
-            "features (StandardScaler)."
+            f"or cost{_remedy(settings)}."
         )
     return trained
+
+
+def _release(
+    parameters: Parameters, before: Moments, old: Standardisation, new: Standardisation
+) -> tuple[Parameters, Standardisation]:
+    """Weights of features that had been constant, for the scale that these have now.
+
+    Nothing told their old scale. On the samples before the function stays, by b1.
+    """
+    constant = before.deviation == 0
+    scale = np.where(constant, new.scale, old.scale)
+    W1 = parameters.W1 / old.scale * scale
+    b1 = parameters.b1 + ((parameters.W1 - W1) @ before.mean)[:, None]
+    return parameters._replace(W1=W1, b1=b1), old._replace(scale=scale)
 
 
 class _Rounds:
@@ -331,6 +369,7 @@ def _run(
     samples: Samples,
     validation: Samples | None,
     settings: Settings,
+    moments: Moments,
     scales: Standardisation,
     start: Parameters,
     rng: np.random.RandomState,
@@ -341,10 +380,11 @@ def _run(
     index: int,
 ) -> _Run:
     """Run the solver from one start."""
-    objective = _objective(samples, settings, scales, settings.fixed_alpha, workers)
+    objective = _objective(samples, settings, scales, workers)
+    _penalise(objective, settings, objective.total)
     validate = None
     if validation is not None:
-        validate = _objective(validation, settings, scales, 0.0, workers).value
+        validate = _objective(validation, settings, scales, workers).value
     rounds = _Rounds(_title(settings, index))
     hooks = callbacks.start(
         index,
@@ -362,7 +402,15 @@ def _run(
     theta = objective.from_parameters(start)
     if settings.by_evidence:
         run = _run_by_evidence(
-            objective, theta, scales, settings, initial_alpha, rng, monitor, rounds
+            objective,
+            theta,
+            moments,
+            scales,
+            settings,
+            initial_alpha,
+            rng,
+            monitor,
+            rounds,
         )
         if hooks is not None:
             hooks.end()
@@ -388,8 +436,9 @@ def _run(
     if hooks is not None:
         hooks.end()
     validation_history = monitor.validation_history
+    history = solution.history
     trained = Trained(
-        parameters, scales, cost, solution.history, validation_history, optimizer
+        parameters, scales, moments, cost, history, validation_history, optimizer
     )
     judged = min(validation_history, default=cost)
     return _Run(trained, judged, solution.converged, interrupted)
@@ -398,6 +447,7 @@ def _run(
 def _run_by_evidence(
     objective: CrossEntropyObjective,
     theta: Array,
+    moments: Moments,
     scales: Standardisation,
     settings: Settings,
     initial_alpha: Array | None,
@@ -424,11 +474,15 @@ def _run_by_evidence(
             )
     except FloatingPointError:
         parameters = objective.to_parameters(theta)
-        diverged = Trained(parameters, scales, np.nan, monitor.history, [], None)
+        diverged = Trained(
+            parameters, scales, moments, np.nan, monitor.history, [], None
+        )
         return _Run(diverged, np.inf, False, False)
     best = found.best
     parameters = objective.to_parameters(best.theta)
-    trained = Trained(parameters, scales, best.cost, found.history, [], None, found)
+    trained = Trained(
+        parameters, scales, moments, best.cost, found.history, [], None, found
+    )
     return _Run(trained, -best.log_evidence, found.converged, found.interrupted)
 
 
@@ -473,9 +527,9 @@ def _objective(
     samples: Samples,
     settings: Settings,
     scales: Standardisation,
-    alpha: float,
     workers: Workers,
 ) -> CrossEntropyObjective:
+    """Mean cross-entropy of some samples."""
     labels = samples.labels
     return CrossEntropyObjective(
         samples.X,
@@ -483,12 +537,28 @@ def _objective(
         settings.n_hidden,
         labels.n_outputs,
         choose_output(labels.activation, labels.n_outputs),
-        alpha=alpha,
         sample_weight=samples.weight,
         # The article's descent moves the article's own parameters.
         standardisation=None if settings.solver == "gd" else scales,
         workers=workers,
     )
+
+
+def _penalise(
+    objective: CrossEntropyObjective, settings: Settings, total: float
+) -> None:
+    """Set the penalty, a part of a cost of `total` samples.
+
+    A number is on the weights of the features as they come, "auto" on those of
+    standardised ones; the objective's variables are the latter with `raw_alpha` 0.
+    """
+    precision = np.zeros(objective.size)
+    first, second = objective.split(precision)
+    first[:-1] = settings.fixed_alpha
+    if not isinstance(settings.alpha, str):
+        first[:-1] *= objective.scale[:, None] ** 2
+    second[:-1] = settings.fixed_alpha
+    objective.set_precision(precision * (objective.total / total))
 
 
 def _optimizer(settings: Settings) -> Optimizer:
@@ -537,11 +607,46 @@ def _title(settings: Settings, index: int) -> str | None:
     return f"[{settings.solver}{start}]"
 
 
+def _is_no_better(best: _Run, settings: Settings) -> bool:
+    """Whether iterations were done and gave no better network than the start."""
+    curve = best.trained.validation_history or best.trained.history
+    # Each iteration of L-BFGS lowers the training cost, if only by rounding.
+    may_rise = settings.solver != "lbfgs" or settings.early_stopping
+    return may_rise and len(curve) > 1 and not best.judged < curve[0]
+
+
+def _remedy(settings: Settings) -> str:
+    """What to do where the cost rises."""
+    if settings.solver == "lbfgs":
+        return "; the features may say nothing about y, or have extreme values"
+    rate: Any = repr(settings.learning_rate)
+    if isinstance(settings.learning_rate, str):
+        rate += f" ({LEARNING_RATES[settings.solver]:g})"
+    return f"; lower learning_rate={rate}{_or_scale(settings)}"
+
+
+def _or_scale(settings: Settings) -> str:
+    """The article's descent alone takes the features as they come."""
+    is_raw = settings.solver == "gd"
+    return ", or scale the features (StandardScaler)" if is_raw else ""
+
+
 def _warn(best: _Run, settings: Settings, interrupted: bool) -> None:
     if interrupted:
         warnings.warn(
             f"Training was interrupted after {len(best.trained.history) - 1} "
             "iterations; the model keeps the best weights found until then.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    elif _is_no_better(best, settings):
+        held_out = best.trained.validation_history
+        start, what = best.trained.history[0], "cost"
+        if held_out:
+            start, what = held_out[0], "validation cost"
+        warnings.warn(
+            f"Training with solver={settings.solver!r} gave no lower {what} than the "
+            f"start's {start:.4g}: it is {best.judged:.4g}{_remedy(settings)}.",
             ConvergenceWarning,
             stacklevel=5,
         )
@@ -554,8 +659,7 @@ def _warn(best: _Run, settings: Settings, interrupted: bool) -> None:
             )
         warnings.warn(
             f"solver={settings.solver!r} stopped at max_iter={settings.max_iter} "
-            f"before {reason}. Increase max_iter or tol, or scale the features "
-            "(StandardScaler).",
+            f"before {reason}. Increase max_iter or tol{_or_scale(settings)}.",
             ConvergenceWarning,
             stacklevel=5,
         )

@@ -17,7 +17,7 @@ from sk_twolayer import TwoLayerSigmoidClassifier, inspection, network
 from sk_twolayer._labels import Labels
 from sk_twolayer._start import standardise
 from sk_twolayer._threads import Workers
-from sk_twolayer._training import Samples, Settings, _objective
+from sk_twolayer._training import Samples, Settings, _objective, _penalise
 from tests.helpers import gradient_by_parameters, pack, quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -62,9 +62,9 @@ def test_what_the_solver_sees_is_the_equations(
         Samples(given, labels, weights),
         settings,
         standardise(given, 0.7, weights),
-        0.7,
         Workers(),
     )
+    _penalise(objective, settings, objective.total)
     K = Y.shape[1]
     shapes = [(4, X.shape[1]), (4, 1), (K, 4), (K, 1)]
     parameters = network.Parameters(*(rng.normal(size=s) for s in shapes))

@@ -25,6 +25,7 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from sk_twolayer import TwoLayerSigmoidClassifier, _forward, _threads
 from sk_twolayer._blocks import Standardisation
 from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._start import Moments
 from sk_twolayer._threads import Workers, _BlasLimit, _Library
 from sk_twolayer._training import Trained, _Run
 from sk_twolayer.network import Parameters
@@ -341,7 +342,8 @@ def _a_run():
     """A start's result that `fit` accepts."""
     weights = Parameters(*map(np.zeros, [(8, 10), (8, 1), (1, 8), (1, 1)]))
     scales = Standardisation(np.zeros(10), np.ones(10))
-    trained = Trained(weights, scales, 0.0, [0.0], [], None)
+    moments = Moments(1.0, np.zeros(10), np.ones(10))
+    trained = Trained(weights, scales, moments, 0.0, [0.0], [], None)
     return _Run(trained, 0.0, True, False)
 
 

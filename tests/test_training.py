@@ -58,7 +58,7 @@ def test_batches_of_gd_are_the_equations(data):
     ).fit(X, y, coef_init=start.coefs_, intercept_init=start.intercepts_)
     rng = np.random.RandomState(0)
     m, k = X.shape[1], 4
-    for size in (k * m, k, k, 1):  # the start that `fit` draws and does not use
+    for size in (k * m, k, k):  # the start that `fit` draws and does not use
         rng.uniform(size=size)
     order = np.random.RandomState(rng.randint(2**31 - 1)).permutation(len(X))
     parameters = network.Parameters(start.W1_, start.b1_, start.W2_, start.b2_)
@@ -336,7 +336,7 @@ def test_diverging_descent_is_an_error_that_names_the_rate(data):
         model = quick(solver=solver, learning_rate=1e200, alpha=1e3)
         with pytest.raises(ValueError, match="lower learning_rate=1e"):
             model.fit(X, y)
-        with pytest.raises(ValueError, match="Lower learning_rate=1e"):
+        with pytest.raises(ValueError, match="lower learning_rate=1e"):
             for _ in range(5):
                 model.partial_fit(X, y, [0, 1])
 
