@@ -93,6 +93,19 @@ def _copy(Z2: Array, out: Array) -> None:
     out[...] = Z2
 
 
+def _given(value: Any) -> str:
+    return "None" if value is None else "(given)"
+
+
+def _check_kind(labels: Labels, activation: str) -> None:
+    """That y has one column of classes, or one a label, as the first y had."""
+    if labels.activation != activation:
+        raise ValueError(
+            "y must be as in the first call, one column of classes or one column a "
+            f"label; its output would be {labels.activation!r}, not {activation!r}."
+        )
+
+
 def _checks_parameters(method: Method) -> Method:
     """scikit-learn's decorator, which has no types, with the method's own."""
     decorated: Method = _fit_context(prefer_skip_nested_validation=True)(method)
@@ -365,6 +378,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         sample_weight: ArrayLike | None = None,
         coef_init: Sequence[ArrayLike] | None = None,
         intercept_init: Sequence[ArrayLike] | None = None,
+        *,
+        X_val: MatrixLike | None = None,
+        y_val: MatrixLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
     ) -> TwoLayerSigmoidClassifier:
         """Fit the network.
 
@@ -388,6 +405,13 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             Weights to start from, laid out as `coefs_`.
         intercept_init : sequence of two array-likes, (k,) and (K,), default=None
             Biases to start from, laid out as `intercepts_`.
+        X_val : array-like or sparse matrix of shape (n_val, m), float, default=None
+            Samples that `early_stopping` follows, in place of held-out ones. In a
+            Pipeline ``transform_input=["X_val"]`` transforms them as it does X.
+        y_val : array-like of shape (n_val,) or (n_val, L), default=None
+            Their labels, of classes that y has; needed with X_val.
+        sample_weight_val : array-like of shape (n_val,), float, default=None
+            Their weights.
 
         Returns
         -------
@@ -419,6 +443,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             initial = self._initial(
                 samples_X.shape[1], labels, coef_init, intercept_init
             )
+            validation = self._validation(labels, X_val, y_val, sample_weight_val)
             data = {
                 "X": samples_X,
                 "y": samples_y,
@@ -429,6 +454,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             callbacks = Callbacks(self, data, self.max_iter, self.n_init)
             runs = train(
                 samples,
+                validation,
                 settings,
                 check_random_state(self.random_state),
                 initial,
@@ -504,6 +530,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 label_names(y),
                 getattr(self, "label_names_", None),
             )
+            if fitted:
+                _check_kind(labels, self.out_activation_)
             samples = self._weigh(samples_X, labels, sample_weight, partial=True)
             if not hasattr(self, "_rng") or not fitted:
                 self._rng = check_random_state(self.random_state)
@@ -530,6 +558,35 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         options = {"accept_sparse": "csr", "dtype": DTYPES} | options
         found = validate_data(self, to_numpy(X), *labels, **options)
         return (canonical(found[0]), found[1]) if y else canonical(found)
+
+    def _validation(
+        self, labels: Labels, X: Any, y: Any, sample_weight: Any
+    ) -> Samples | None:
+        """Checked validation samples; None where none are given."""
+        if X is None and y is None and sample_weight is None:
+            return None
+        if X is None or y is None:
+            raise ValueError(
+                "X_val and y_val go together, and sample_weight_val with them; got "
+                f"X_val={_given(X)}, y_val={_given(y)}, "
+                f"sample_weight_val={_given(sample_weight)}."
+            )
+        if not self.early_stopping:
+            raise ValueError(
+                "X_val and y_val are what early stopping follows: give "
+                f"early_stopping=True, or leave them out; got "
+                f"early_stopping={self.early_stopping}."
+            )
+        try:
+            names = label_names(y)
+            X, y = self._validate(X, y, multi_output=True, reset=False)
+            found = encode_for_classes(
+                y, None, labels.classes, labels.n_outputs, names, labels.names
+            )
+            _check_kind(found, labels.activation)
+            return self._weigh(X, found, sample_weight)
+        except ValueError as error:
+            raise ValueError(f"X_val, y_val, sample_weight_val: {error}") from error
 
     def _weigh(
         self, X: Any, labels: Labels, sample_weight: Any, partial: bool = False
@@ -634,7 +691,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         )
         self.__dict__.update(attributes)
         # A plain tuple, so that a saved model holds no type more.
-        self._moments = tuple(trained.moments)
+        total, mean, deviation = trained.moments
+        self._moments = total, mean, deviation
         if found is not None:
             self._covariance = found.covariance
             self.moderation_, self._moderation_limit = found.moderation

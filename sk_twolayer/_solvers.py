@@ -112,15 +112,18 @@ class Adam:
     ----------
     learning_rate : float
         Step length.
+    slow_down : float, default=numpy.inf
+        Steps after which the length has fallen by sqrt(2), on its way to 0 as one over
+        the square root of the steps; infinity keeps it.
 
     References
     ----------
     Source: Kingma and Ba, ICLR 2015, algorithm 1, with beta_1 = 0.9,
-    beta_2 = 0.999 and epsilon = 1e-8.
+    beta_2 = 0.999 and epsilon = 1e-8; the length is theorem 4.1's.
     """
 
-    def __init__(self, learning_rate: float) -> None:
-        self.learning_rate = learning_rate
+    def __init__(self, learning_rate: float, slow_down: float = np.inf) -> None:
+        self.learning_rate, self.slow_down = learning_rate, slow_down
         self._t = 0
         self._moments = np.empty((0, 0))
 
@@ -140,7 +143,8 @@ class Adam:
         np.sqrt(square, out=work)
         work += EPSILON * root
         np.divide(mean, work, out=work)
-        work *= self.learning_rate * root * (1 - BETA_1) / (1 - BETA_1**self._t)
+        rate = self.learning_rate / np.sqrt(1 + (self._t - 1) / self.slow_down)
+        work *= rate * root * (1 - BETA_1) / (1 - BETA_1**self._t)
         theta -= work
 
     def take_state(self, other: Adam) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.stats import entropy
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sk_twolayer._blocks import Standardisation
@@ -181,8 +182,8 @@ def standardise(
     return Moments.of(X, sample_weight).standardisation(alpha, X.dtype)
 
 
-def log_odds(labels: Labels, sample_weight: Array | None = None) -> Array:
-    """Z2 that gives each class or label its share of y, half a sample added to each.
+def class_counts(labels: Labels, sample_weight: Array | None = None) -> Array:
+    """Weight of each value that y takes.
 
     Parameters
     ----------
@@ -193,24 +194,58 @@ def log_odds(labels: Labels, sample_weight: Array | None = None) -> Array:
 
     Returns
     -------
+    ndarray of shape (1, n_classes) or (L, 2), float64
+        Of each class, or of each label's absence and presence.
+    """
+    counts: Any = 0.0
+    # Some at a time: NumPy converts integers, all of them at once.
+    for start in range(0, len(labels.targets), MOMENT_ROWS):
+        rows = slice(start, start + MOMENT_ROWS)
+        targets = labels.targets[rows]
+        weight = np.ones(len(targets)) if sample_weight is None else sample_weight[rows]
+        if targets.ndim == 1:
+            counts += np.bincount(targets, weight, len(labels.classes))[None]
+        else:
+            present = weight @ targets
+            counts += np.column_stack([weight.sum() - present, present])
+    return np.asarray(counts)
+
+
+def log_odds(counts: Array) -> Array:
+    """Z2 that gives each class or label its share of y, half a sample added to each.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (1, n_classes) or (L, 2), float64
+        From `class_counts`.
+
+    Returns
+    -------
     ndarray of shape (K, 1), float64
         Log-odds; for softmax log shares less their mean. Never infinite. Source of the
         half sample: Krichevsky and Trofimov, IEEE Transactions on Information Theory
         27, 1981.
     """
-    targets, K = labels.targets, labels.n_outputs
-    if targets.ndim == 2:
-        total = float(len(targets) if sample_weight is None else sample_weight.sum())
-        weight = np.ones(len(targets)) if sample_weight is None else sample_weight
-        count = weight @ targets
-    else:
-        counts = np.bincount(targets, sample_weight, len(labels.classes)) + 0.0
-        if labels.activation == "softmax":
-            logs = np.log(counts + 0.5)
-            return np.asarray(logs - logs.mean())[:, None]
-        total, count = float(counts.sum()), counts[1:]
-    odds = np.log(count + 0.5) - np.log(total - count + 0.5)
-    return np.reshape(odds, (K, 1))
+    logs = np.log(counts + 0.5)
+    if counts.shape[1] == 2:
+        return np.asarray(logs[:, 1:] - logs[:, :1])
+    return np.asarray(logs - logs.mean()).T
+
+
+def constant_cost(counts: Array) -> float:
+    """Least cost of a network that gives every sample the same.
+
+    Parameters
+    ----------
+    counts : ndarray of shape (1, n_classes) or (L, 2), float64
+        From `class_counts`.
+
+    Returns
+    -------
+    float
+        Entropy of the shares, of labels summed, in nats.
+    """
+    return float(entropy(counts, axis=1).sum())
 
 
 def initial_parameters(

@@ -35,7 +35,13 @@ from sk_twolayer._solvers import (
     lbfgs,
     mini_batch,
 )
-from sk_twolayer._start import Moments, initial_parameters, log_odds
+from sk_twolayer._start import (
+    Moments,
+    class_counts,
+    constant_cost,
+    initial_parameters,
+    log_odds,
+)
 from sk_twolayer._threads import Workers, evaluation_work
 from sk_twolayer.network import Parameters
 
@@ -43,8 +49,11 @@ Array = NDArray[Any]
 
 # Where alpha="auto" can't ask the evidence: on the weights of standardised features.
 # "gd" is the article's descent, which has no penalty.
-AUTO_ALPHA = {"lbfgs": 1.0, "adam": 1.0, "gd": 0.0}
-LEARNING_RATES = {"gd": 0.5, "adam": 0.001}
+AUTO_ALPHA = {"lbfgs": 0.3, "adam": 0.3, "gd": 0.0}
+# docs/benchmarks/adam_passes.py compares with MLPClassifier. Sigmoids of few neurons
+# take steps a hundred times its 0.001; they shorten, or noise would stay.
+LEARNING_RATES = {"gd": 0.5, "adam": 0.1}
+SLOW_DOWN = 30
 ADAM_BATCH = 200
 # Multiply-adds of an evaluation below which starts run faster one after another.
 PARALLEL_STARTS_WORK = 200_000
@@ -153,6 +162,7 @@ class Trained(NamedTuple):
 
 def train(
     samples: Samples,
+    validation: Samples | None,
     settings: Settings,
     rng: np.random.RandomState,
     initial: Parameters | None,
@@ -166,6 +176,8 @@ def train(
     ----------
     samples : Samples
         Checked training data.
+    validation : Samples or None
+        Checked data for early stopping; None holds out some of the others.
     settings : Settings
         The estimator's parameters.
     rng : RandomState
@@ -193,14 +205,14 @@ def train(
     KeyboardInterrupt
         If interrupted before the first iteration was done.
     """
-    validation = None
-    if settings.early_stopping:
+    if settings.early_stopping and validation is None:
         samples, validation = _split(samples, settings.validation_fraction, rng)
     m, dtype = samples.X.shape[1], samples.X.dtype
     moments = Moments.of(samples.X, samples.weight)
     scales = moments.standardisation(settings.raw_alpha, dtype)
     shape = m, settings.n_hidden, samples.labels.n_outputs
-    offset = log_odds(samples.labels, samples.weight)
+    counts = class_counts(samples.labels, samples.weight)
+    offset = log_odds(counts)
     starts = []
     for i in range(settings.n_init):
         drawn = initial_parameters(rng, *shape, scales, offset)
@@ -247,7 +259,8 @@ def train(
             f"or cost{_remedy(settings)}."
         )
     finite.sort(key=lambda r: r.judged)
-    _warn(finite[0], settings, any(r.interrupted for r in runs))
+    interrupted = any(r.interrupted for r in runs)
+    _warn(finite[0], settings, interrupted, constant_cost(counts))
     return [r.trained for r in finite]
 
 
@@ -292,7 +305,7 @@ def train_more(
     stepper = _optimizer(settings)
     if parameters is None:
         shape = m, settings.n_hidden, samples.labels.n_outputs
-        offset = log_odds(samples.labels, samples.weight)
+        offset = log_odds(class_counts(samples.labels, samples.weight))
         parameters = initial_parameters(rng, *shape, scales, offset)
     elif before is not None and standardisation is not None:
         parameters, standardisation = _release(
@@ -330,9 +343,9 @@ def _release(
     Nothing told their old scale. On the samples before the function stays, by b1.
     """
     constant = before.deviation == 0
-    scale = np.where(constant, new.scale, old.scale)
-    W1 = parameters.W1 / old.scale * scale
+    W1 = parameters.W1 * np.where(constant, new.scale / old.scale, 1.0)
     b1 = parameters.b1 + ((parameters.W1 - W1) @ before.mean)[:, None]
+    scale = np.where(constant, new.scale, old.scale)
     return parameters._replace(W1=W1, b1=b1), old._replace(scale=scale)
 
 
@@ -562,11 +575,11 @@ def _penalise(
 
 
 def _optimizer(settings: Settings) -> Optimizer:
-    rate = settings.learning_rate
+    rate, slow_down = settings.learning_rate, np.inf
     if isinstance(rate, str):
-        rate = LEARNING_RATES[settings.solver]
+        rate, slow_down = LEARNING_RATES[settings.solver], SLOW_DOWN
     if settings.solver == "adam":
-        return Adam(rate)
+        return Adam(rate, slow_down)
     return Momentum(rate, settings.momentum)
 
 
@@ -607,14 +620,6 @@ def _title(settings: Settings, index: int) -> str | None:
     return f"[{settings.solver}{start}]"
 
 
-def _is_no_better(best: _Run, settings: Settings) -> bool:
-    """Whether iterations were done and gave no better network than the start."""
-    curve = best.trained.validation_history or best.trained.history
-    # Each iteration of L-BFGS lowers the training cost, if only by rounding.
-    may_rise = settings.solver != "lbfgs" or settings.early_stopping
-    return may_rise and len(curve) > 1 and not best.judged < curve[0]
-
-
 def _remedy(settings: Settings) -> str:
     """What to do where the cost rises."""
     if settings.solver == "lbfgs":
@@ -622,7 +627,8 @@ def _remedy(settings: Settings) -> str:
     rate: Any = repr(settings.learning_rate)
     if isinstance(settings.learning_rate, str):
         rate += f" ({LEARNING_RATES[settings.solver]:g})"
-    return f"; lower learning_rate={rate}{_or_scale(settings)}"
+    alpha = f", or alpha={settings.alpha!r}" if settings.fixed_alpha else ""
+    return f"; lower learning_rate={rate}{alpha}{_or_scale(settings)}"
 
 
 def _or_scale(settings: Settings) -> str:
@@ -631,7 +637,11 @@ def _or_scale(settings: Settings) -> str:
     return ", or scale the features (StandardScaler)" if is_raw else ""
 
 
-def _warn(best: _Run, settings: Settings, interrupted: bool) -> None:
+def _warn(best: _Run, settings: Settings, interrupted: bool, constant: float) -> None:
+    held_out = best.trained.validation_history
+    curve = held_out or best.trained.history
+    # Each iteration of L-BFGS lowers the training cost, if only by rounding.
+    may_rise = settings.solver != "lbfgs" or settings.early_stopping
     if interrupted:
         warnings.warn(
             f"Training was interrupted after {len(best.trained.history) - 1} "
@@ -639,14 +649,11 @@ def _warn(best: _Run, settings: Settings, interrupted: bool) -> None:
             ConvergenceWarning,
             stacklevel=5,
         )
-    elif _is_no_better(best, settings):
-        held_out = best.trained.validation_history
-        start, what = best.trained.history[0], "cost"
-        if held_out:
-            start, what = held_out[0], "validation cost"
+    elif may_rise and len(curve) > 1 and not best.judged < curve[0]:
+        what = "validation cost" if held_out else "cost"
         warnings.warn(
             f"Training with solver={settings.solver!r} gave no lower {what} than the "
-            f"start's {start:.4g}: it is {best.judged:.4g}{_remedy(settings)}.",
+            f"start's {curve[0]:.4g}: it is {best.judged:.4g}{_remedy(settings)}.",
             ConvergenceWarning,
             stacklevel=5,
         )
@@ -660,6 +667,14 @@ def _warn(best: _Run, settings: Settings, interrupted: bool) -> None:
         warnings.warn(
             f"solver={settings.solver!r} stopped at max_iter={settings.max_iter} "
             f"before {reason}. Increase max_iter or tol{_or_scale(settings)}.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+    elif may_rise and not held_out and best.judged >= constant:
+        warnings.warn(
+            f"Training with solver={settings.solver!r} ended at a cost of "
+            f"{best.judged:.4g}, no lower than {constant:.4g}, that of the class shares "
+            f"alone{_remedy(settings)}.",
             ConvergenceWarning,
             stacklevel=5,
         )

@@ -74,6 +74,12 @@ def parameter(**parameters: Any) -> Callable[..., Any]:
     return lambda model: model.set_params(**parameters).fit(X, y)
 
 
+def validated(given_X: Any = X, y_val: Any = y, **more: Any) -> Callable[..., Any]:
+    """A call of fit with samples for early stopping."""
+    more |= {"X_val": given_X, "y_val": y_val}
+    return lambda m: m.set_params(early_stopping=True).fit(X, y, **more)
+
+
 def partial(given_X: Any = X, given_y: Any = y, **more: Any) -> Callable[..., Any]:
     """A call of partial_fit."""
     return lambda m: m.set_params(solver="adam").partial_fit(given_X, given_y, **more)
@@ -242,6 +248,44 @@ CASES = [
         lambda model: model.set_params(early_stopping=True).fit(X[:8], y[:8]),
         BAD,
         "validation_fraction=0.1 can't split",
+    ),
+    Case(
+        "X_val without y_val",
+        fit(X_val=X),
+        BAD,
+        r"X_val and y_val go together.*y_val=None",
+    ),
+    Case(
+        "sample_weight_val without X_val",
+        fit(sample_weight_val=np.ones(40)),
+        BAD,
+        r"X_val and y_val go together.*sample_weight_val=\(given\)",
+    ),
+    Case(
+        "X_val without early_stopping",
+        fit(X_val=X, y_val=y),
+        BAD,
+        "give early_stopping=True.*got early_stopping=False",
+    ),
+    Case("X_val with NaN", validated(changed(np.nan)), BAD, "X_val, .*contains NaN"),
+    Case("X_val: other features", validated(X[:, :2]), BAD, "X_val, .*2 features"),
+    Case(
+        "y_val with an unseen class",
+        validated(y_val=y + 1),
+        BAD,
+        r"y_val, .*not in classes=.*\[2\]",
+    ),
+    Case(
+        "y_val one column a label, y classes",
+        validated(y_val=np.column_stack([y, y])),
+        BAD,
+        "y_val, .*y as in the first call",
+    ),
+    Case(
+        "sample_weight_val negative",
+        validated(sample_weight_val=weights(-1)),
+        BAD,
+        "sample_weight_val: .*[Nn]egative",
     ),
     Case(
         "coef_init of another shape",
