@@ -69,7 +69,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 DTYPES = [np.float64, np.float32]
 # Of a saved model; raised when the attributes of a fitted model change.
 STATE_FORMAT = 4
-# Entries of loss_curve_ that `partial_fit` keeps.
+# Entries of loss_curve_ that `partial_fit` keeps: it copies them.
 CURVE_LENGTH = 10_000
 # What only some fits add to a model, and is gone after a fit that does not.
 OPTIONAL = (
@@ -156,13 +156,16 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         the precision of a Gaussian prior on the weights of standardised features; b1
         has precision 0.25 and b2 0.01 there. "ard", automatic relevance determination,
         has a value for each feature: take it where many may be irrelevant. The
-        evidence needs "lbfgs" without `early_stopping`; with others "auto" is 1.
+        evidence needs "lbfgs" without `early_stopping`; else "auto" is 0.3 on the
+        weights of standardised features, biases free, and for "gd", the article's
+        descent, 0.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class, multiplied with the samples'; "balanced" is
         n / (K count), for classes of unequal size. For multilabel y a list of dicts.
     learning_rate : float or "auto", default="auto"
         Step length, the eta of W <- W - eta dW, for "gd" and "adam". "auto" is 0.5
-        for "gd" and 0.001 for "adam". Lower it where the cost rises.
+        for "gd", and for "adam" 0.1 / sqrt(1 + t / 30) after t steps. A number stays
+        as it is. Lower it where the cost rises.
     momentum : float, default=0.0
         Part of the last step that "gd" takes again, in [0, 1); 0 is the article's
         descent, 0.9 is usual with batches.
@@ -177,8 +180,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         or early stopping training ends when the cost has not improved by this, in
         nats, for `n_iter_no_change` iterations.
     early_stopping : bool, default=False
-        Hold out samples, stratified by class, follow their cross-entropy and return
-        the weights where it was least. Copies the samples.
+        Hold out samples, stratified by class, or take the `X_val` given to `fit`,
+        follow their cross-entropy and return the weights where it was least. Holding
+        out copies the samples.
     validation_fraction : float, default=0.1
         Part of the samples that `early_stopping` holds out, in (0, 1).
     n_iter_no_change : int or numpy.inf, default=10
@@ -228,10 +232,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     out_activation_ : {"logistic", "softmax"}
         The output's activation.
     n_iter_ : int
-        Iterations done; with batches epochs.
+        Iterations done; with batches epochs. Each `partial_fit` is one more.
     alpha_ : float or ndarray of shape (2,) or (m + 1,), float64
-        The penalty used. Of "auto" W1's and W2's, of "ard" each feature's and W2's, on
-        the scale of standardised features.
+        The penalty used. Of "auto" W1's and W2's, one number where it is the same for
+        both, of "ard" each feature's and W2's, on the scale of standardised features.
     log_evidence_ : float
         Log of the probability of y under `alpha_` and its network, in nats, about one
         of the k! 2^k equivalent optima; compares `n_hidden`, "auto" with "ard", and
@@ -261,7 +265,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     loss_curve_ : list of float
         ``n_iter_ + 1`` entries: cost at the start and after each iteration, in nats;
         with batches the mean over each epoch's batches. It rises where the evidence
-        goes on to another alpha.
+        goes on to another alpha. `partial_fit` adds an entry and keeps the last 10 000.
     validation_loss_curve_ : list of float
         ``n_iter_ + 1`` entries: cross-entropy of the held-out samples likewise, in
         nats; only with `early_stopping`.
@@ -479,8 +483,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     ) -> TwoLayerSigmoidClassifier:
         """Go on training with one pass over these samples; not with "lbfgs".
 
-        The first call's samples set the scale on which "adam" steps. The penalty
-        counts these samples as n. Of a committee only the best goes on.
+        Any number of samples a call will do, one too. n of the penalty counts all
+        samples seen so far, also in `fit`, by their weights, and so does the scale on
+        which "adam" steps: where that moves, the weights move with it and the function
+        stays. Of a committee only the best goes on.
 
         Parameters
         ----------

@@ -47,7 +47,8 @@ from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
 
-# Where alpha="auto" can't ask the evidence: on the weights of standardised features.
+# Where alpha="auto" can't ask the evidence: on the weights of standardised features,
+# measured by docs/benchmarks/auto_alpha.py.
 # "gd" is the article's descent, which has no penalty.
 AUTO_ALPHA = {"lbfgs": 0.3, "adam": 0.3, "gd": 0.0}
 # docs/benchmarks/adam_passes.py compares with MLPClassifier. Sigmoids of few neurons

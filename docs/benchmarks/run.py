@@ -1,7 +1,8 @@
 """Runs every benchmark and writes the tables of docs/performance.md.
 
-    python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [quality] [defaults]
-                                  [evidence] [evidence_cost] [soak]
+    python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [auto_alpha] [adam_passes]
+                                  [quality] [defaults] [evidence] [evidence_cost]
+                                  [soak]
 
 With names, only those tables are run; the others stay as they are.
 """
@@ -34,7 +35,17 @@ ROWS = [
     "adam_float64",
     "adam_float32",
 ]
-TABLES = ["tried", "raw", "alpha", "quality", "defaults", "evidence", "evidence_cost"]
+TABLES = [
+    "tried",
+    "raw",
+    "alpha",
+    "auto_alpha",
+    "adam_passes",
+    "quality",
+    "defaults",
+    "evidence",
+    "evidence_cost",
+]
 HEAD = "| work | peer | here | peer | ratio | to reach |\n|---|---|---|---|---|---|"
 
 

@@ -42,9 +42,7 @@ tracemalloc.stop()
 # %%
 # ``partial_fit`` takes whatever comes, chunk by chunk.
 
-stream = TwoLayerSigmoidClassifier(
-    16, solver="adam", learning_rate=0.01, random_state=0
-)
+stream = TwoLayerSigmoidClassifier(16, solver="adam", random_state=0)
 scores = []
 for start in range(0, n, len(digits)):
     chunk = slice(start, start + len(digits))
