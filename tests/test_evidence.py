@@ -819,9 +819,13 @@ def test_a_number_for_alpha_has_no_evidence(data):
         "evidence_method_",
     ]
     assert not any(hasattr(model, name) for name in gone)
-    for options in ({"solver": "adam"}, {"solver": "gd"}, {"early_stopping": True}):
+    for options, expected in (
+        ({"solver": "adam"}, 0.3),
+        ({"solver": "gd"}, 0.0),
+        ({"early_stopping": True}, 0.3),
+    ):
         model = quick(alpha="auto", max_iter=5, **options).fit(X, y)
-        assert model.alpha_ == 1.0
+        assert model.alpha_ == expected
         assert not hasattr(model, "log_evidence_")
 
 
@@ -836,7 +840,7 @@ def test_the_search_is_recorded(data, capsys):
     assert model.alpha_ in model.alpha_curve_
     assert len(model.loss_curve_) == model.n_iter_ + 1
     # All but the last one, which only makes the weights more exact.
-    assert model.log_evidence_ >= max(model.log_evidence_curve_) - 1
+    assert model.log_evidence_ >= max(model.log_evidence_curve_) - 2
     assert model.log_evidence_ > model.log_evidence_curve_[0]
 
 
