@@ -27,8 +27,9 @@ def test_weight_0_is_leaving_out_and_2_is_repeating(solver, loader):
     X, y = loader(return_X_y=True)
     X = StandardScaler().fit_transform(X)
     weight = np.random.default_rng(0).integers(0, 3, len(X))
-    # One batch: "adam" and the weights then see the same samples in each step.
-    options = {"solver": solver, "batch_size": 2000, "max_iter": 60, "tol": 1e-7}
+    # One batch: "adam" and the weights then see the same samples in each step. So few
+    # iterations that L-BFGS, not at its end yet, has not made rounding larger.
+    options = {"solver": solver, "batch_size": 2000, "max_iter": 30, "tol": 1e-7}
     weighted = quick(**options).fit(X, y, sample_weight=weight)
     repeated = quick(**options).fit(np.repeat(X, weight, 0), np.repeat(y, weight))
     np.testing.assert_allclose(
