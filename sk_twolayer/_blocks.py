@@ -1,7 +1,8 @@
 """Samples a block at a time: in order for sums over all of them, or shuffled.
 
-Samples are rows here, as scikit-learn stores them. A block holds its features
-beside a column of ones, which carries b1 through the same matrix products.
+Samples are rows here, as scikit-learn stores them, and stay as they are given: a block
+is a view of some rows, in memory or in a memory map. What the products need besides is
+made by `ForwardPass.load`, a block at a time, in a buffer that stays in the cache.
 """
 
 from __future__ import annotations
@@ -14,6 +15,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from sk_twolayer._outputs import Output
+from sk_twolayer._standardisation import (
+    Loading,
+    # Where models that were saved before it moved look for it.
+    Standardisation,  # noqa: F401
+)
 
 Array = NDArray[Any]
 
@@ -41,39 +47,24 @@ MOST_ROWS = 16_384
 GROUP_ROWS = 65_536
 
 
-class Standardisation(NamedTuple):
-    """Change of variables: training sees (X - center) * scale.
-
-    Attributes
-    ----------
-    center : ndarray of shape (m,), float64
-        Subtracted from each feature.
-    scale : ndarray of shape (m,), float64
-        Multiplies each feature.
-    """
-
-    center: Array
-    scale: Array
-
-
 class Block(NamedTuple):
-    """A block as the sums need it.
+    """Samples in rows: some of them, or all.
 
     Attributes
     ----------
-    X : ndarray of shape (b, m + 1) or CSR matrix of shape (b, m), float
-        Standardised samples beside a 1; sparse ones as they are.
-    targets : ndarray of shape (b, 1) or (b, K)
-        What the output layer prepared.
-    weight : ndarray of shape (b,), float, or None
+    X : ndarray or CSR matrix of shape (b, m), float64 or float32
+        Samples, raw; or (b, m + 1), as `ForwardPass.load` gives them, if they are kept.
+    targets : ndarray of shape (b,) or (b, K)
+        Targets, as given, or as the output layer prepared them.
+    weight : ndarray of shape (b,), float, default=None
         Weights; None is all ones.
-    chunks : tuple of ndarray
-        Those of a dense X, for its product with the weights.
+    chunks : tuple of ndarray, default=()
+        Those of samples that are kept.
     """
 
     X: Any
     targets: Array
-    weight: Array | None
+    weight: Array | None = None
     chunks: tuple[Array, ...] = ()
 
 
@@ -82,7 +73,7 @@ class Group(NamedTuple):
 
     Attributes
     ----------
-    blocks : iterable of Block
+    blocks : list of Block
         Those, in order.
     targets : ndarray of shape (g, 1) or (g, K)
         What the output layer prepared, for all their samples.
@@ -90,7 +81,7 @@ class Group(NamedTuple):
         Weights; None is all ones.
     """
 
-    blocks: Iterable[Block]
+    blocks: list[Block]
     targets: Array
     weight: Array | None
 
@@ -239,23 +230,24 @@ class Rows:
         return self._views[length]
 
 
+def is_kept(X: Any) -> bool:
+    """Whether dense samples are few enough to be loaded once and kept."""
+    return not sparse.issparse(X) and X.size * X.dtype.itemsize <= KEPT_BYTES
+
+
 class SampleBlocks:
     """The training samples, cut into blocks.
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (n, m), float64 or float32
-        Samples in rows, used where they lie.
-    targets : ndarray of shape (n,) or (n, K), integer
-        Targets, as `output` takes them.
+    samples : Block
+        All samples, with integer targets as `output` takes them.
     output : Output
         Prepares the targets.
-    sample_weight : ndarray of shape (n,), float64, or None
-        Weights; None is all ones.
-    standardisation : Standardisation or None
-        Applied to dense samples as they are loaded.
     rows : int
         Samples in a block.
+    loading : Loading
+        What is done to samples that are kept, once.
     n_products : int
         Multiply-adds for each sample, as `chunks` takes them.
 
@@ -263,173 +255,113 @@ class SampleBlocks:
     ----------
     total : float
         Sum of the weights.
-    is_sparse : bool
-        Whether X is sparse.
     rows, group_rows : int
         Most samples of a block and of a group.
     """
 
     def __init__(
         self,
-        X: Any,
-        targets: Array,
+        samples: Block,
         output: Output,
-        sample_weight: Array | None,
-        standardisation: Standardisation | None,
         rows: int,
+        loading: Loading,
         n_products: int,
     ) -> None:
-        self.n, self.m = X.shape
+        X, targets, weight, _ = samples
+        is_sparse = sparse.issparse(X)
+        # As a plain array: each view of a memory map would be one, and made slowly.
+        X = X if is_sparse else np.asarray(X)
+        self.samples, self.output = Block(X, targets, weight), output
         self._n_products = n_products
-        self.X, self.targets, self.sample_weight = X, targets, sample_weight
-        self.output, self.dtype = output, X.dtype
-        self.total = float(self.n if sample_weight is None else np.sum(sample_weight))
-        self.is_sparse = bool(sparse.issparse(X))
+        self.n = X.shape[0]
+        self.total = float(self.n if weight is None else np.sum(weight))
         self.rows = min(rows, self.n)
         self._starts = range(0, self.n, self.rows)
         # Of many labels fewer samples: their targets take as much memory.
         in_group = GROUP_ROWS // (self.rows * (targets.size // self.n))
         self._group_length = min(max(1, in_group), len(self._starts))
         self.group_rows = self._group_length * self.rows
-        self._shift = None
-        if standardisation is not None:
-            self._shift = tuple(a.astype(self.dtype) for a in standardisation)
-        self._keep = (
-            self.is_sparse or self.n * (self.m + 1) * self.dtype.itemsize <= KEPT_BYTES
-        )
+        self._all: Block | None = None
+        self._chunked = is_kept(X)
         self._kept: dict[range, list[Group]] = {}
-        if self._keep:
-            kept_X: Any = X
-            if not self.is_sparse:
-                kept_X = with_ones(self.n, self.m, self.dtype)
-                self._standardise(X, kept_X)
-            everything = self._targets_and_weight(slice(0, self.n))
-            self._all = Block(kept_X, *everything)
+        if is_sparse:
+            # Views of a CSR matrix take longer to make than to keep.
+            self._all = self._prepared(slice(0, self.n))
+        elif self._chunked:
+            kept_X = with_ones(self.n, X.shape[1], X.dtype)
+            loading.load(X, kept_X[:, :-1])
+            self._all = self._prepared(slice(0, self.n))._replace(X=kept_X)
 
     def __len__(self) -> int:
         return len(self._starts)
 
-    def groups(self, blocks: range, buffer: Array) -> Iterable[Group]:
-        """Blocks in groups; kept for the next time where all samples are.
-
-        Parameters
-        ----------
-        blocks : range
-            The blocks' numbers.
-        buffer : ndarray of shape (rows, m + 1), float
-            From `with_ones`; holds a block that is not kept until the next one.
-
-        Returns
-        -------
-        iterable of Group
-            The blocks, with targets and weights prepared.
-        """
-        if not self._keep:
-            return self._groups(blocks, buffer)
+    def groups(self, blocks: range) -> Iterable[Group]:
+        """The blocks of these numbers, with targets and weights prepared."""
+        if self._all is None:
+            return self._groups(blocks)
         if blocks not in self._kept:
-            groups = self._groups(blocks, buffer)
-            self._kept[blocks] = [
-                Group(list(group.blocks), *group[1:]) for group in groups
-            ]
+            self._kept[blocks] = list(self._groups(blocks))
         return self._kept[blocks]
 
-    def _groups(self, blocks: range, buffer: Array) -> Iterator[Group]:
+    def _groups(self, blocks: range) -> Iterator[Group]:
         for i in range(0, len(blocks), self._group_length):
             few = blocks[i : i + self._group_length]
-            rows = slice(few.start * self.rows, min(few.stop * self.rows, self.n))
-            if self._keep:
-                whole = _part(self._all, rows)
-            else:
-                whole = Block(self.X[rows], *self._targets_and_weight(rows))
-            yield Group(self._load(whole, buffer), whole.targets, whole.weight)
-
-    def _load(self, group: Block, buffer: Array) -> Iterator[Block]:
-        length = len(group.targets)
-        for start in range(0, length, self.rows):
-            block = _part(group, slice(start, min(start + self.rows, length)))
-            if not self._keep:
-                X = buffer[: len(block.targets)]
-                self._standardise(block.X, X)
-                block = block._replace(X=X)
-            yield self._in_chunks(block)
-
-    def _in_chunks(self, block: Block) -> Block:
-        if self.is_sparse:
-            return block
-        return block._replace(chunks=chunks(block.X, self._n_products))
+            first, last = few.start * self.rows, min(few.stop * self.rows, self.n)
+            group = self._some(slice(first, last))
+            length = last - first
+            parts = [
+                self._part(group, slice(start, min(start + self.rows, length)))
+                for start in range(0, length, self.rows)
+            ]
+            yield Group(parts, group.targets, group.weight)
 
     def batches(
         self, batch_size: int, rng: np.random.RandomState
     ) -> Iterator[tuple[Block, float]]:
-        """Every sample once, in random order and in batches.
-
-        Parameters
-        ----------
-        batch_size : int
-            Samples in a batch; the last one may have fewer.
-        rng : RandomState
-            Draws the order.
-
-        Yields
-        ------
-        batch : Block
-            The next batch.
-        share : float
-            Its part of all samples, in (0, 1].
-        """
+        """Every sample once, in random order: batches, and each one's part of them all."""
         order = rng.permutation(self.n)
+        # Several batches are gathered at a time.
         group_rows = batch_size * max(1, GATHER_ROWS // batch_size)
-        buffer = None
-        if not self._keep:
-            buffer = with_ones(group_rows, self.m, self.dtype)
         for start in range(0, self.n, group_rows):
-            group = self._gather(order[start : start + group_rows], buffer)
+            group = self._some(order[start : start + group_rows])
             length = len(group.targets)
             for first in range(0, length, batch_size):
                 rows = slice(first, min(first + batch_size, length))
-                batch = self._in_chunks(_part(group, rows))
-                yield batch, (rows.stop - rows.start) / self.n
+                yield self._part(group, rows), (rows.stop - rows.start) / self.n
 
-    def _gather(self, rows: Array, buffer: Array | None) -> Block:
-        if buffer is None:
-            X, targets, weight, _ = self._all
-            X = X[rows] if self.is_sparse else X.take(rows, axis=0)
-            weight = None if weight is None else weight[rows]
-            return Block(X, targets.take(rows, axis=0), weight)
-        targets, weight = self._targets_and_weight(rows)
-        X = buffer[: len(targets)]
-        self._standardise(self.X[rows], X)
-        return Block(X, targets, weight)
+    def _some(self, rows: slice | Array) -> Block:
+        if self._all is None:
+            return self._prepared(rows)
+        X, targets, weight, _ = self._all
+        weight = None if weight is None else weight[rows]
+        return Block(_rows_of(X, rows), targets[rows], weight)
 
-    def _standardise(self, rows: Array, out: Array) -> None:
-        features = out[:, :-1]
-        if self._shift is None:
-            features[...] = rows
-            return
-        center, scale = self._shift
-        # Subtracting in the input's own precision is exact near the centre.
-        np.subtract(rows, center, out=features)
-        features *= scale
+    def _part(self, group: Block, rows: slice) -> Block:
+        """View of some rows of a group, with its chunks where samples are kept."""
+        X, weight = _rows_of(group.X, rows), group.weight
+        weight = None if weight is None else weight[rows]
+        in_chunks = chunks(X, self._n_products) if self._chunked else ()
+        return Block(X, group.targets[rows], weight, in_chunks)
 
-    def _targets_and_weight(self, rows: slice | Array) -> tuple[Array, Array | None]:
-        targets = self.output.prepare(self.targets[rows], self.dtype)
-        if self.sample_weight is None:
-            return targets, None
-        return targets, self.sample_weight[rows].astype(self.dtype)
+    def _prepared(self, rows: slice | Array) -> Block:
+        """Some samples, targets and weights as the sums take them."""
+        X, targets, weight, _ = self.samples
+        few = _rows_of(X, rows)
+        targets = self.output.prepare(targets[rows], X.dtype)
+        if weight is not None:
+            weight = weight[rows].astype(X.dtype)
+        return Block(few, targets, weight)
 
 
-def _part(block: Block, rows: slice) -> Block:
-    """View of some rows, without chunks."""
-    X, targets, weight, _ = block
-    of_rows = None if weight is None else weight[rows]
-    return Block(_rows_of(X, rows), targets[rows], of_rows)
-
-
-def _rows_of(X: Any, rows: slice) -> Any:
-    """Rows that share the array's or CSR matrix's memory."""
-    if isinstance(X, np.ndarray):
+def _rows_of(X: Any, rows: slice | Array) -> Any:
+    """Rows, those of a slice sharing the array's or CSR matrix's memory."""
+    if isinstance(rows, slice) and not isinstance(X, np.ndarray):
+        # SciPy would copy them.
+        start, stop = X.indptr[rows.start], X.indptr[rows.stop]
+        indptr = X.indptr[rows.start : rows.stop + 1] - start
+        parts = (X.data[start:stop], X.indices[start:stop], indptr)
+        return type(X)(parts, shape=(len(indptr) - 1, X.shape[1]), copy=False)
+    if isinstance(rows, slice) or not isinstance(X, np.ndarray):
         return X[rows]
-    start, stop = X.indptr[rows.start], X.indptr[rows.stop]
-    indptr = X.indptr[rows.start : rows.stop + 1] - start
-    parts = (X.data[start:stop], X.indices[start:stop], indptr)
-    return type(X)(parts, shape=(len(indptr) - 1, X.shape[1]), copy=False)
+    # Faster than by the index, which serves any shape.
+    return X.take(rows, axis=0)

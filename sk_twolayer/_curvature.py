@@ -17,7 +17,7 @@ from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
 from sk_twolayer._blocks import Block
 from sk_twolayer._covariance import Covariance
-from sk_twolayer._jacobian import Pairs, hidden_layer, jacobian_rows, standardised
+from sk_twolayer._jacobian import Pairs, hidden_layer, jacobian_rows
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import shrinkage
 from sk_twolayer._posterior import (
@@ -45,26 +45,6 @@ MOST_VECTORS = 2**24
 MANY = 20
 # Entries of a product of a few samples' columns; and samples at a time.
 PRODUCTS, FEWEST, MOST = 2**21, 16, 256
-
-
-def dense_rows(objective: CrossEntropyObjective, X: Any) -> Array:
-    """A block's samples as the derivatives take them.
-
-    Parameters
-    ----------
-    objective : CrossEntropyObjective
-        Has the standardisation.
-    X : ndarray of shape (b, m + 1) or CSR matrix of shape (b, m), float
-        Samples of a block.
-
-    Returns
-    -------
-    ndarray of shape (b, m + 1), float64
-        Standardised, beside a 1.
-    """
-    if sparse.issparse(X):
-        return standardised(X, objective.center, objective.scale)
-    return np.asarray(X.astype(float, copy=False))
 
 
 class _DenseRows:
@@ -420,12 +400,11 @@ class Curvature:
             for first in range(0, len(T), rows):
                 few = slice(first, first + rows)
                 X: Any = block.X[few]
-                if not in_products:
-                    X = dense_rows(objective, X)
-                elif sparse.issparse(X):
+                if in_products and sparse.issparse(X):
                     X = _SparseRows(X, objective.center, objective.scale)
                 else:
-                    X = _DenseRows(X.astype(float, copy=False))
+                    X = objective.standardised(X)
+                    X = _DenseRows(X) if in_products else X
                 of_few = roots(X, T[few], Z2[few].astype(float))
                 if block.weight is not None:
                     weight = np.sqrt(block.weight[few].astype(float))

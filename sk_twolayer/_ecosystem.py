@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
-from sk_twolayer._blocks import Standardisation
 from sk_twolayer._covariance import (
     LowRankCovariance,
     PairedCovariance,
@@ -16,6 +15,7 @@ from sk_twolayer._covariance import (
 )
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import Adam, Momentum
+from sk_twolayer._standardisation import Standardisation
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]

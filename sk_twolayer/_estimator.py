@@ -27,7 +27,6 @@ from sk_twolayer._arrays import (
     like_its_input,
     to_numpy,
 )
-from sk_twolayer._blocks import Standardisation
 from sk_twolayer._callbacks import Callbacks, CallbackSupportMixin
 from sk_twolayer._ecosystem import (
     from_plain,
@@ -37,7 +36,7 @@ from sk_twolayer._ecosystem import (
     weight_importances,
 )
 from sk_twolayer._evidence import Evidence
-from sk_twolayer._forward import forward_blocks, input_gradients
+from sk_twolayer._forward import Network, input_gradients
 from sk_twolayer._labels import (
     Labels,
     drop_zero_weights,
@@ -57,6 +56,7 @@ from sk_twolayer._predictive import (
     average_of_logs,
     pool,
 )
+from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._start import Moments
 from sk_twolayer._threads import Workers
 from sk_twolayer._training import Samples, Settings, Trained, train, train_more
@@ -997,13 +997,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             change = partial(uncertain, predictive)
         workers = Workers.for_samples(samples, len(self.W1_), self.n_jobs)
         with workers.started():
-            return forward_blocks(
+            network = Network(self._parameters(), self._standardisation, workers)
+            return network.apply(
                 samples,
-                self._parameters(),
-                self._standardisation,
                 function,
                 n_columns,
-                workers,
                 lambda block: assert_all_finite(
                     block, estimator_name=type(self).__name__, input_name="X"
                 ),

@@ -1,4 +1,8 @@
-"""Prediction: the forward pass over blocks of samples, in rows."""
+"""Prediction: the forward pass over blocks of samples, in rows.
+
+It is that of training, `_layers`, at theta of the trained weights: samples stay raw, and
+what is not precise enough raw is centred, in both by the same rule.
+"""
 
 from __future__ import annotations
 
@@ -10,156 +14,107 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit, softmax
 
-from sk_twolayer._blocks import (
-    MOST_ROWS,
-    Rows,
-    Standardisation,
-    aligned,
-    choose_block_rows,
-    with_ones,
-)
+from sk_twolayer._blocks import MOST_ROWS, Block, aligned, choose_block_rows
+from sk_twolayer._layers import Folding, ForwardPass
+from sk_twolayer._layout import Layout
+from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._threads import Workers, share
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
 
-# Standard deviations between a feature's mean and 0 from which float32 is centred.
-FAR = 32
 GRADIENT_ROWS = 1024
+NO_TARGETS = np.empty(0)
 
 
-def activate(
-    X: Any,
-    X_chunks: tuple[Array, ...],
-    into: Array,
-    out: Array,
-    offset: Array,
-    T: Array,
-    T_chunks: tuple[Array, ...],
-    Z2: Array,
-) -> None:
-    """Forward pass of a block: T = tanh(X into), Z2 = T out + offset.
+class Network:
+    """A trained network that is applied to samples, block by block.
 
     Parameters
     ----------
-    X : ndarray of shape (b, m + 1) or CSR matrix of shape (b, m), float
-        Samples in rows, dense ones beside a 1.
-    X_chunks : tuple of ndarray
-        A dense X's `chunks`; empty for a sparse one.
-    into : ndarray of shape (m + 1, k), float
-        Half of W1' over half of b1'.
-    out : ndarray of shape (k, K), float
-        Half of W2', or a part of it.
-    offset : ndarray of shape (K,) or (1, K), float
-        b2 and half of the sum of W2 over the neurons, or the same part.
-    T : ndarray of shape (b, k), float
-        Is filled: A1' is (1 + T) / 2.
-    T_chunks : tuple of ndarray
-        Its `chunks`.
-    Z2 : ndarray of shape (b, K), float
-        Is filled, or with that part of it.
-    """
-    if X_chunks:
-        for samples, rows in zip(X_chunks, T_chunks, strict=True):
-            np.matmul(samples, into, out=rows)
-    else:
-        np.add(X @ into[:-1], into[-1], out=T)
-    np.tanh(T, out=T)
-    T.dot(out, out=Z2)
-    Z2 += offset
-
-
-def forward_blocks(
-    X: Any,
-    parameters: Parameters,
-    standardisation: Standardisation,
-    function: Callable[[Array, Array], None],
-    n_columns: int,
-    workers: Workers,
-    check_finite: Callable[[Any], None],
-    change: Callable[[Any, Array, Array], Array] | None = None,
-) -> Array:
-    """Apply a function to Z2, block by block.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float64 or float32
-        Samples in rows.
     parameters : Parameters
         W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1).
     standardisation : Standardisation
-        That of training; features far from 0 are centred before float32 products.
-    function : callable
-        Takes Z2 of a block (b, K), which it may change, and fills (b, n_columns).
-    n_columns : int
-        Columns of the result.
+        That of training.
     workers : Workers
         Threads.
-    check_finite : callable
-        Takes a block whose sum is not finite; raises where an entry is not. Checked
-        here, in cache and in threads, since a pass of its own over X takes a tenth
-        of the time.
-    change : callable, default=None
-        Takes a block's samples, T and Z2, and gives what `function` takes for Z2.
-
-    Returns
-    -------
-    ndarray of shape (n, n_columns), dtype of X
-        The function's values.
     """
-    W1, b1, W2, b2 = parameters
-    (n, m), k, dtype = X.shape, len(W1), X.dtype
-    is_sparse = sparse.issparse(X)
-    into = aligned((m + 1, k), dtype)
-    into[:-1] = 0.5 * W1.T
-    bias = 0.5 * b1[:, 0]
-    center = None
-    far = np.abs(standardisation.center * standardisation.scale).max() > FAR
-    if far and dtype == np.float32 and not is_sparse:
-        center = standardisation.center.astype(dtype)
-        bias = bias + 0.5 * (W1 @ center.astype(float))
-    into[-1] = bias
-    half = (0.5 * W2.T).astype(dtype)
-    offset = (b2[:, 0] + 0.5 * W2.sum(axis=1)).astype(dtype)
-    result = np.empty((n, n_columns), dtype)
-    rows = choose_block_rows(X, k, workers.n_threads)
-    n_blocks = -(-n // rows)
-    n_parts = min(workers.n_threads, n_blocks)
-    together = max(1, MOST_ROWS // (rows * len(W2))) if change is None else 1
 
-    def part(worker: int) -> None:
-        buffer = Rows(with_ones(rows, 0 if is_sparse else m, dtype), into.size)
-        hidden = Rows(aligned((rows, k), dtype), into.size)
-        outputs = aligned((together * rows, len(W2)), dtype)
-        blocks = share(n_blocks, worker, n_parts)
-        for i in range(0, len(blocks), together):
-            group = blocks[i : i + together]
-            first, last = group.start * rows, min(group.stop * rows, n)
-            Z2 = outputs[: last - first]
-            for start in range(first, last, rows):
-                block = X[start : min(start + rows, last)]
-                if not np.isfinite(block.sum()):
-                    check_finite(block)
-                length = block.shape[0]
-                inputs, X_chunks = buffer.first(length)
-                if is_sparse:
-                    inputs, X_chunks = block, ()
-                elif center is None:
-                    inputs[:, :-1] = block
-                else:
-                    np.subtract(block, center, out=inputs[:, :-1])
-                T, T_chunks = hidden.first(length)
-                of_block = Z2[start - first : start - first + length]
-                weights = (into, half, offset)
-                activate(inputs, X_chunks, *weights, T, T_chunks, of_block)
-                if change is not None:
-                    Z2 = change(block, T, of_block)
-            function(Z2, result[first:last])
+    def __init__(
+        self,
+        parameters: Parameters,
+        standardisation: Standardisation,
+        workers: Workers,
+    ) -> None:
+        (K, k), m = parameters.W2.shape, parameters.W1.shape[1]
+        self._layout, self._standardisation = Layout(m, k, K), standardisation
+        self._theta = self._layout.from_parameters(parameters, standardisation)
+        self._workers = workers
 
-    # A sum or a Z1 beyond the largest number is infinite: the neuron is saturated.
-    with np.errstate(over="ignore", invalid="ignore"):
-        workers.run(part, n_parts)
-    return result
+    def apply(
+        self,
+        X: Any,
+        function: Callable[[Array, Array], None],
+        n_columns: int,
+        check_finite: Callable[[Any], None],
+        change: Callable[[Any, Array, Array], Array] | None = None,
+    ) -> Array:
+        """Apply a function to Z2.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n, m), float64 or float32
+            Samples in rows.
+        function : callable
+            Takes Z2 of a block (b, K), which it may change, and fills (b, n_columns).
+        n_columns : int
+            Columns of the result.
+        check_finite : callable
+            Takes a block whose sum is not finite; raises where an entry is not. Checked
+            here, in cache and in threads, since a pass of its own over X takes a tenth
+            of the time.
+        change : callable, default=None
+            Takes a block's samples, T and Z2, and gives what `function` takes for Z2.
+
+        Returns
+        -------
+        ndarray of shape (n, n_columns), dtype of X
+            The function's values.
+        """
+        (n, _), (_, k, K), workers = X.shape, self._layout, self._workers
+        folding = Folding(
+            self._layout, self._standardisation, X.dtype, sparse.issparse(X)
+        )
+        layers = folding.layers(self._theta)
+        result = np.empty((n, n_columns), X.dtype)
+        rows = choose_block_rows(X, k, workers.n_threads)
+        n_blocks = -(-n // rows)
+        n_parts = min(workers.n_threads, n_blocks)
+        together = max(1, MOST_ROWS // (rows * K)) if change is None else 1
+
+        def part(worker: int) -> None:
+            network = ForwardPass(folding, rows)
+            outputs = aligned((together * rows, K), X.dtype)
+            blocks = share(n_blocks, worker, n_parts)
+            for i in range(0, len(blocks), together):
+                group = blocks[i : i + together]
+                first, last = group.start * rows, min(group.stop * rows, n)
+                Z2 = outputs[: last - first]
+                for start in range(first, last, rows):
+                    block = X[start : min(start + rows, last)]
+                    if not np.isfinite(block.sum()):
+                        check_finite(block)
+                    of_block = Z2[start - first : start - first + block.shape[0]]
+                    samples = Block(block, NO_TARGETS)
+                    _, T = network.forward(samples, layers, of_block)
+                    if change is not None:
+                        Z2 = change(block, T, of_block)
+                function(Z2, result[first:last])
+
+        # A sum or a Z1 beyond the largest number is infinite: the neuron is saturated.
+        with np.errstate(over="ignore", invalid="ignore"):
+            workers.run(part, n_parts)
+        return result
 
 
 def input_gradients(X: Any, parameters: Parameters, activation: str) -> Array:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sk_twolayer._blocks import Block
 from sk_twolayer._covariance import Covariance, samples_at_once
-from sk_twolayer._curvature import Roots, dense_rows
+from sk_twolayer._curvature import Roots
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import shrinkage
 from sk_twolayer._predictive import Moderation
@@ -71,7 +71,7 @@ def choose_moderation(
     def add(block: Block, T: Array, Z2: Array, found: list[tuple[Array, ...]]) -> None:
         for first in range(0, len(T), at_once):
             rows = slice(first, first + at_once)
-            X, Z = dense_rows(objective, block.X[rows]), Z2[rows].astype(float)
+            X, Z = few.standardised(block.X[rows]), Z2[rows].astype(float)
             S, C = covariance(X, T[rows], W2), roots(X, T[rows], Z)
             # A weight is a count, and one of them is left out.
             weight = np.ones(len(Z))

@@ -1,54 +1,51 @@
-"""The cost and its gradient as a sum over blocks of samples: what solvers call."""
+"""The cost and its gradient as a sum over blocks of samples: what solvers call.
+
+Solvers see one flat vector theta, in the variables of a standardisation, and the
+samples are raw: an evaluation folds the standardisation and the sigmoid's halves into
+the weights (`Folding`), sums over blocks, each worker a run of them (`BlockSums`), adds
+the workers' sums, takes them back to theta's variables and adds the penalty. One path
+serves dense samples and sparse ones, in memory or in a memory map.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
 
-from sk_twolayer._blocks import (
-    Block,
-    SampleBlocks,
-    Standardisation,
-    aligned,
-    choose_block_rows,
-)
-from sk_twolayer._outputs import BinarySigmoid, Output
-from sk_twolayer._sums import BlockSums, Layers, OneOutputSums
+from sk_twolayer._blocks import Block, Group, SampleBlocks, choose_block_rows, is_kept
+from sk_twolayer._layers import Folding
+from sk_twolayer._layout import Layout
+from sk_twolayer._outputs import Output
+from sk_twolayer._standardisation import Standardisation
+from sk_twolayer._sums import BlockSums, make_sums
 from sk_twolayer._threads import Workers, share
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
-Sums = TypeVar("Sums")
+Result = TypeVar("Result")
 
 
 class CrossEntropyObjective:
     """(sum of weighted cross-entropies + alpha/2 (|W1|^2 + |W2|^2)) / sum of weights.
 
-    Solvers see one flat vector theta: the matrix (m + 1, k) that holds W1' over b1',
-    then the matrix (k + 1, K) that holds W2' over b2'. With a standardisation these
-    belong to inputs that are centred and scaled, the features by it and the hidden
-    activations by 1/2 (centred at 1/2); `to_parameters` undoes it, and the cost is
-    always that of the original weights.
+    The cost is always that of the original weights, whatever theta's variables are.
+    A copy, and what a pickle gives back, is made anew from the arguments.
 
     Parameters
     ----------
-    X : ndarray or CSR matrix of shape (n, m), float64 or float32
-        Samples in rows, used where they lie.
-    targets : ndarray of shape (n,) or (n, K), integer
-        Targets, as `output` takes them.
-    n_hidden : int
-        Hidden neurons, k.
-    n_outputs : int
-        Output neurons, K.
+    samples : Block
+        All samples, used where they lie, with integer targets as `output` takes them,
+        and weights in float64.
+    layout : Layout
+        Theta's.
     output : Output
         The output layer, sigmoid or softmax.
     alpha : float, default=0.0
         L2 penalty.
-    sample_weight : ndarray of shape (n,), float64, default=None
-        Weights; None is all ones.
     standardisation : Standardisation, default=None
         The change of variables; None trains on the article's own parameters.
     workers : Workers, default=None
@@ -58,270 +55,161 @@ class CrossEntropyObjective:
 
     Attributes
     ----------
+    layout : Layout
+        Theta's.
     size : int
         Number of parameters, (m + 1) k + (k + 1) K.
+    standardisation : Standardisation or None
+        The change of variables.
+    center, scale : ndarray of shape (m,), float64
+        Its own, or zeros and ones.
     resolution : float
         Relative rounding error of the cost, that of X's dtype.
     """
 
     def __init__(
         self,
-        X: Any,
-        targets: Array,
-        n_hidden: int,
-        n_outputs: int,
+        samples: Block,
+        layout: Layout,
         output: Output,
         *,
         alpha: float = 0.0,
-        sample_weight: Array | None = None,
         standardisation: Standardisation | None = None,
         workers: Workers | None = None,
         block_rows: int | None = None,
     ) -> None:
-        m = X.shape[1]
-        self.m, self.k, self.n_outputs = m, n_hidden, n_outputs
-        self.size = (m + 1) * n_hidden + (n_hidden + 1) * n_outputs
-        self.output, self.dtype = output, X.dtype
-        self.resolution = float(np.finfo(self.dtype).eps)
-        self.centred = standardisation is not None
+        self.layout, self.output, self.standardisation = layout, output, standardisation
+        (self.m, self.k, self.n_outputs), self.size = layout, layout.size
         self.center, self.scale = standardisation or Standardisation(
-            np.zeros(m), np.ones(m)
+            np.zeros(self.m), np.ones(self.m)
         )
         self.workers = workers or Workers()
-        self._samples = SampleBlocks(
-            X,
-            targets,
-            output,
-            sample_weight,
-            standardisation,
-            block_rows or choose_block_rows(X, n_hidden, self.workers.n_threads),
-            (m + 1) * n_hidden,
+        X = samples.X
+        self.resolution = float(np.finfo(X.dtype).eps)
+        self._folding = Folding(
+            layout, standardisation, X.dtype, sparse.issparse(X), is_kept(X)
         )
+        self._block_rows = block_rows
+        rows = block_rows or choose_block_rows(X, self.k, self.workers.n_threads)
+        loading = self._folding.loading
+        self._samples = SampleBlocks(samples, output, rows, loading, layout.first_size)
         self.n, self.total = self._samples.n, self._samples.total
-        self._sparse = self._samples.is_sparse
         precision = np.zeros(self.size)
-        first, second = self.split(precision)
-        first[:-1] = alpha * self.scale[:, None] ** 2
-        second[:-1] = alpha
+        by_W1, by_W2 = self.split(precision)
+        by_W1[:-1] = alpha * self.scale[:, None] ** 2
+        by_W2[:-1] = alpha
         self.set_precision(precision)
-        # Softmax of one output, where y has one class, has no slopes.
-        self._one_output = isinstance(output, BinarySigmoid) and not self._sparse
+        group_rows = self._samples.group_rows
         self._sums = [
-            self._make_sums(self._samples.rows, self._samples.group_rows)
+            make_sums(self._folding, output, self._samples.rows, group_rows)
             for _ in range(min(self.workers.n_threads, len(self._samples)))
         ]
-        self._multiple = self._sums[0].multiple
-        self._batch_sums: BlockSums | None = None
         self._slope = np.empty(self.size)
-        shapes = [(m + 1, n_hidden), (n_hidden, n_outputs), (1, n_outputs)]
-        self._exact = Layers(*(aligned(shape, np.float64) for shape in shapes))
-        self._layer = self._exact
-        if self.dtype != np.float64:
-            self._layer = Layers(*(aligned(shape, self.dtype) for shape in shapes))
+        self._batch_sums: tuple[int, BlockSums] | None = None
 
-    def _make_sums(self, rows: int, group_rows: int) -> BlockSums:
-        kind = OneOutputSums if self._one_output else BlockSums
-        shape = (rows, group_rows, self.m, self.k, self.n_outputs)
-        return kind(*shape, self.output, self.dtype, self._sparse)
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a recipe: copied as they are, buffers and their views would share nothing."""
+        arguments = {
+            "samples": self._samples.samples,
+            "layout": self.layout,
+            "output": self.output,
+            "standardisation": self.standardisation,
+            # Threads that run stay with this one.
+            "workers": Workers(self.workers.n_threads),
+            "block_rows": self._block_rows,
+        }
+        return _rebuilt, (type(self), arguments, self._precision)
 
     def thinned(self, step: int) -> CrossEntropyObjective:
-        """The objective of every step-th sample, without penalty.
-
-        Parameters
-        ----------
-        step : int
-            At least 1.
-
-        Returns
-        -------
-        CrossEntropyObjective
-            With the same variables and threads.
-        """
-        samples, few = self._samples, slice(None, None, step)
-        weight = samples.sample_weight
-        scales = Standardisation(self.center, self.scale) if self.centred else None
+        """The objective of every step-th sample, without penalty; same variables."""
+        X, targets, weight, _ = self._samples.samples
+        few = slice(None, None, step)
         return CrossEntropyObjective(
-            samples.X[few],
-            samples.targets[few],
-            self.k,
-            self.n_outputs,
+            Block(X[few], targets[few], None if weight is None else weight[few]),
+            self.layout,
             self.output,
-            sample_weight=None if weight is None else weight[few],
-            standardisation=scales,
+            standardisation=self.standardisation,
             workers=self.workers,
         )
 
     def set_precision(self, precision: Array) -> None:
-        """Penalise each variable by itself, in place of `alpha`.
-
-        Parameters
-        ----------
-        precision : ndarray of shape (size,), float64
-            Added to the sum of the cross-entropies is precision / 2 theta^2.
-        """
+        """Add precision / 2 theta^2 to the sum of the costs, in place of `alpha`'s."""
+        self._precision = precision
         self._penalty = precision / self.total
 
     def split(self, theta: Array) -> tuple[Array, Array]:
-        """View a flat vector as its two matrices.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (size,), float64
-            Flat parameters.
-
-        Returns
-        -------
-        first : ndarray of shape (m + 1, k), float64
-            W1' over b1'.
-        second : ndarray of shape (k + 1, K), float64
-            W2' over b2'.
-        """
-        cut = (self.m + 1) * self.k
-        return (
-            theta[:cut].reshape(self.m + 1, self.k),
-            theta[cut:].reshape(self.k + 1, self.n_outputs),
-        )
+        """Views of theta: W1' over b1' (m + 1, k), and W2' over b2' (k + 1, K)."""
+        return self.layout.split(theta)
 
     def to_parameters(self, theta: Array) -> Parameters:
-        """The article's matrices, on the original features.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (size,), float64
-            Flat parameters.
-
-        Returns
-        -------
-        Parameters
-            W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1), float64.
-        """
-        first, second = self.split(theta)
-        W1 = np.ascontiguousarray((first[:-1] * self.scale[:, None]).T)
-        b1 = first[-1][:, None] - (W1 @ self.center)[:, None]
-        W2 = np.ascontiguousarray(second[:-1].T)
-        b2 = second[-1][:, None].copy()
-        if self.centred:
-            b2 -= 0.5 * W2.sum(axis=1, keepdims=True)
-        return Parameters(W1, b1, W2, b2)
+        """The article's matrices, on the original features."""
+        return self.layout.to_parameters(theta, self.standardisation)
 
     def from_parameters(self, parameters: Parameters) -> Array:
-        """Flat vector of the article's matrices; the inverse of `to_parameters`.
-
-        Parameters
-        ----------
-        parameters : Parameters
-            W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1).
-
-        Returns
-        -------
-        ndarray of shape (size,), float64
-            Flat parameters.
-        """
-        W1, b1, W2, b2 = (np.asarray(p, dtype=float) for p in parameters)
-        theta = np.empty(self.size)
-        first, second = self.split(theta)
-        first[:-1] = W1.T / self.scale[:, None]
-        first[-1] = b1[:, 0] + W1 @ self.center
-        second[:-1] = W2.T
-        second[-1] = b2[:, 0]
-        if self.centred:
-            second[-1] += 0.5 * W2.sum(axis=1)
-        return theta
+        """Theta of the article's matrices; the inverse of `to_parameters`."""
+        return self.layout.from_parameters(parameters, self.standardisation)
 
     def value(self, theta: Array) -> float:
-        """Cost at `theta`.
+        """Cost at theta, in nats."""
 
-        Parameters
-        ----------
-        theta : ndarray of shape (size,), float64
-            Flat parameters.
+        def work(sums: BlockSums, groups: Iterable[Group]) -> float:
+            for group in groups:
+                for block in group.blocks:
+                    sums.add_cost(block)
+            return sums.cost
 
-        Returns
-        -------
-        float
-            The cost, in nats.
-        """
-        parts = self._over_blocks(theta, lambda sums, block: sums.add_cost(block))
         penalty = 0.5 * float(theta @ (self._penalty * theta))
-        return sum(part.cost for part in parts) / self.total + penalty
+        return sum(self._over_samples(theta, work)) / self.total + penalty
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
-        """Cost and gradient at `theta`.
+        """Cost at theta, in nats, and its gradient, of theta's layout."""
 
-        Parameters
-        ----------
-        theta : ndarray of shape (size,), float64
-            Flat parameters.
+        def work(sums: BlockSums, groups: Iterable[Group]) -> BlockSums:
+            for group in groups:
+                for block in group.blocks:
+                    sums.add(block)
+                sums.end_group(group)
+            sums.end()
+            return sums
 
-        Returns
-        -------
-        cost : float
-            The cost, in nats.
-        gradient : ndarray of shape (size,), float64
-            Its gradient, of `theta`'s layout.
-        """
-        parts = self._over_blocks(theta, self._add_block, with_gradient=True)
-        cost, sums = parts[0].cost, parts[0].sums.copy()
-        for other in parts[1:]:
-            cost += other.cost
-            sums += other.sums
-        return self._finish(theta, cost, sums, self.total)
+        first, *others = self._over_samples(theta, work)
+        cost, gradient = first.cost, first.sums.copy()
+        for sums in others:
+            cost += sums.cost
+            gradient += sums.sums
+        return self._with_penalty(theta, cost, gradient, self.total)
 
     def batches(
         self, batch_size: int, rng: np.random.RandomState
     ) -> Iterator[tuple[Block, float]]:
-        """One epoch of batches for `batch_value_and_gradient`.
-
-        Parameters
-        ----------
-        batch_size : int
-            Samples in a batch.
-        rng : RandomState
-            Shuffles the samples.
-
-        Returns
-        -------
-        iterator of (Block, float)
-            Batches, and each one's part of all samples.
-        """
-        if self._batch_sums is None or len(self._batch_sums.X) < batch_size:
-            self._batch_sums = self._make_sums(batch_size, batch_size)
+        """One epoch of batches, shuffled, and each one's part of all samples."""
+        if self._batch_sums is None or self._batch_sums[0] < batch_size:
+            sums = make_sums(self._folding, self.output, batch_size, batch_size)
+            self._batch_sums = batch_size, sums
         return self._samples.batches(batch_size, rng)
 
     def batch_value_and_gradient(
         self, theta: Array, batch: tuple[Block, float]
     ) -> tuple[float, Array]:
-        """Unbiased estimate of cost and gradient from one batch.
+        """Unbiased estimate of cost and gradient from one of `batches`.
 
-        Parameters
-        ----------
-        theta : ndarray of shape (size,), float64
-            Flat parameters.
-        batch : tuple of (Block, float)
-            From `batches`.
-
-        Returns
-        -------
-        cost : float
-            The batch's mean cost and the penalty, in nats.
-        gradient : ndarray of shape (size,), float64
-            Its gradient, in an array that the next call writes to.
+        The gradient is in an array that the next call writes to.
         """
-        block, share = batch
-        sums = self._batch_sums
-        assert sums is not None
-        sums.begin(self._layers(theta))
-        self._add_block(sums, block)
+        block, part = batch
+        assert self._batch_sums is not None
+        sums = self._batch_sums[1]
+        sums.begin(self._folding.layers(theta))
+        sums.add(block)
         sums.end_group(block)
         sums.end()
-        return self._finish(theta, sums.cost, sums.sums, share * self.total)
+        return self._with_penalty(theta, sums.cost, sums.sums, part * self.total)
 
     def visit(
         self,
         theta: Array,
-        start: Callable[[], Sums],
-        add: Callable[[Block, Array, Array, Sums], None],
-    ) -> list[Sums]:
+        start: Callable[[], Result],
+        add: Callable[[Block, Array, Array, Result], None],
+    ) -> list[Result]:
         """Sums over blocks of what the forward pass gives, a worker's each.
 
         Parameters
@@ -331,87 +219,56 @@ class CrossEntropyObjective:
         start : callable
             Gives a worker's sums to begin with.
         add : callable
-            Takes a block, its T (b, k) and Z2 (b, K), and adds to the sums.
+            Takes a block, its X as loaded (see `standardised`), its T (b, k) and Z2
+            (b, K), and adds to the sums.
 
         Returns
         -------
         list
             The workers' sums, in a fixed order.
         """
-        found = {sums: start() for sums in self._sums}
 
-        def visit_block(sums: BlockSums, block: Block) -> None:
-            add(block, *sums.forward(block), found[sums])
+        def work(sums: BlockSums, groups: Iterable[Group]) -> Result:
+            found = start()
+            for group in groups:
+                for block in group.blocks:
+                    X, T, Z2 = sums.activations(block)
+                    add(block._replace(X=X), T, Z2, found)
+            return found
 
-        self._over_blocks(theta, visit_block)
-        return list(found.values())
+        return self._over_samples(theta, work)
 
-    def _add_block(self, sums: BlockSums, block: Block) -> None:
-        sums.add(block)
+    def standardised(self, X: Any) -> Array:
+        """Rows of a visited block's X as derivatives take them: (b, m + 1), float64."""
+        return self._folding.standardised(X)
 
-    def _over_blocks(
-        self,
-        theta: Array,
-        add: Callable[[BlockSums, Block], Any],
-        with_gradient: bool = False,
-    ) -> list[BlockSums]:
-        """Each worker's sums over its run of blocks, in a fixed order."""
-        layers = self._layers(theta)
+    def _over_samples(
+        self, theta: Array, work: Callable[[BlockSums, Iterable[Group]], Result]
+    ) -> list[Result]:
+        """Each worker's result from its run of blocks, in a fixed order."""
+        layers = self._folding.layers(theta)
         n_workers, n_blocks = len(self._sums), len(self._samples)
 
-        def part(worker: int) -> BlockSums:
+        def of_worker(worker: int) -> Result:
             sums = self._sums[worker]
             sums.begin(layers)
-            blocks = share(n_blocks, worker, n_workers)
-            for group in self._samples.groups(blocks, sums.X):
-                for block in group.blocks:
-                    add(sums, block)
-                if with_gradient:
-                    sums.end_group(group)
-            if with_gradient:
-                sums.end()
-            return sums
+            return work(sums, self._samples.groups(share(n_blocks, worker, n_workers)))
 
-        return self.workers.run(part, n_workers)
+        return self.workers.run(of_worker, n_workers)
 
-    def _layers(self, theta: Array) -> Layers:
-        first, second = self.split(theta)
-        into, out, offset = self._exact
-        np.multiply(first, 0.5, out=into)
-        np.multiply(second[:-1], 0.5 / self._multiple, out=out)
-        np.multiply(second[-1], 1 / self._multiple, out=offset[0])
-        if not self.centred:
-            offset += out.sum(axis=0)
-        if self._sparse:
-            # A sparse X stays as it is: its weights are scaled and shifted instead.
-            into[:-1] *= self.scale[:, None]
-            into[-1] -= self.center @ into[:-1]
-        if self._layer is not self._exact:
-            for rounded, exact in zip(self._layer, self._exact, strict=True):
-                rounded[...] = exact
-        return self._layer
-
-    def _finish(
+    def _with_penalty(
         self, theta: Array, cost: float, sums: Array, total: float
     ) -> tuple[float, Array]:
-        """Turn sums over samples into the mean cost with its penalty, and gradient."""
-        first, second = self.split(sums)
-        if self._sparse:
-            first[:-1] -= self.center[:, None] * first[-1]
-            first[:-1] *= self.scale[:, None]
-        elif self._one_output:
-            # W2 in each row. (Copied first, since NumPy would buffer a broadcast factor.)
-            rows = self._exact.into
-            np.copyto(rows, self._exact.out.T)
-            first *= rows
-        if not self.centred:
-            second[:-1] += second[-1]
-        # What is left of the halves.
-        if self._multiple == 1:
-            second[-1] *= 2
-        else:
-            second[:-1] *= 1 / self._multiple
-        sums *= 0.5 / total
+        """The mean cost and its gradient by theta, in place of the sums, and penalty."""
+        self._folding.gradient(sums, 1 / total)
         slope = np.multiply(self._penalty, theta, out=self._slope)
         sums += slope
         return cost / total + 0.5 * float(theta @ slope), sums
+
+
+def _rebuilt(
+    kind: type[CrossEntropyObjective], arguments: dict[str, Any], precision: Array
+) -> CrossEntropyObjective:
+    objective = kind(**arguments)
+    objective.set_precision(precision)
+    return objective

@@ -10,8 +10,9 @@ from scipy import sparse
 from scipy.stats import entropy
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
-from sk_twolayer._blocks import Standardisation
 from sk_twolayer._labels import Labels
+from sk_twolayer._layout import stacked
+from sk_twolayer._standardisation import Standardisation
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -279,8 +280,9 @@ def initial_parameters(
         half that of tanh.
     """
     bound1, bound2 = np.sqrt(2 / (m + k)), np.sqrt(2 / (k + n_outputs))
-    W1 = rng.uniform(-bound1, bound1, (k, m)) * standardisation.scale
-    b1 = rng.uniform(-bound1, bound1, (k, 1)) - (W1 @ standardisation.center)[:, None]
+    V1 = rng.uniform(-bound1, bound1, (k, m))
+    first = stacked(V1, rng.uniform(-bound1, bound1, (k, 1)))
+    standardisation.fold(first)
     W2 = rng.uniform(-bound2, bound2, (n_outputs, k))
     b2 = offset - 0.5 * W2.sum(axis=1, keepdims=True)
-    return Parameters(W1, b1, W2, b2)
+    return Parameters(first[:-1].T.copy(), first[-1][:, None].copy(), W2, b2)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from sk_twolayer._blocks import Standardisation
+from sk_twolayer._blocks import Block
 from sk_twolayer._callbacks import Callbacks
 from sk_twolayer._evidence import (
     INITIAL,
@@ -22,6 +22,7 @@ from sk_twolayer._evidence import (
     maximise_evidence,
 )
 from sk_twolayer._labels import Labels
+from sk_twolayer._layout import Layout
 from sk_twolayer._monitor import Monitor
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
@@ -35,6 +36,7 @@ from sk_twolayer._solvers import (
     lbfgs,
     mini_batch,
 )
+from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._start import (
     Moments,
     class_counts,
@@ -546,12 +548,9 @@ def _objective(
     """Mean cross-entropy of some samples."""
     labels = samples.labels
     return CrossEntropyObjective(
-        samples.X,
-        labels.targets,
-        settings.n_hidden,
-        labels.n_outputs,
+        Block(samples.X, labels.targets, samples.weight),
+        Layout(samples.X.shape[1], settings.n_hidden, labels.n_outputs),
         choose_output(labels.activation, labels.n_outputs),
-        sample_weight=samples.weight,
         # The article's descent moves the article's own parameters.
         standardisation=None if settings.solver == "gd" else scales,
         workers=workers,

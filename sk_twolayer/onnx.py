@@ -26,6 +26,7 @@ import numpy as np
 
 from sk_twolayer._covariance import LowRankCovariance
 from sk_twolayer._estimator import TwoLayerSigmoidClassifier
+from sk_twolayer._layout import stacked
 
 try:
     from skl2onnx import update_registered_converter
@@ -100,8 +101,9 @@ def _network(
     """The forward pass of one network, samples in rows: standardised X, A1 and Z2."""
     # Features are centred and scaled first: in float32 the products are then exact.
     center, scale = model._standardisation
-    W1 = (model.W1_ / scale).T
-    b1 = model.b1_[:, 0] + model.W1_ @ center
+    first = stacked(model.W1_, model.b1_)
+    model._standardisation.unfold(first)
+    W1, b1 = first[:-1], first[-1]
     inputs = OnnxMul(
         OnnxSub(X, center.astype(dtype), **ops), scale.astype(dtype), **ops
     )

@@ -3,7 +3,10 @@
 import numpy as np
 
 from sk_twolayer import TwoLayerSigmoidClassifier
+from sk_twolayer._blocks import Block
+from sk_twolayer._layout import Layout
 from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._sums import BlockSums, OneOutputSums
 from sk_twolayer.network import Parameters
 
 
@@ -12,18 +15,32 @@ def quick(**options):
     return TwoLayerSigmoidClassifier(**defaults | options)
 
 
+def make_objective(X, targets, k, K, output, sample_weight=None, **options):
+    samples, layout = Block(X, targets, sample_weight), Layout(X.shape[1], k, K)
+    return CrossEntropyObjective(samples, layout, output, **options)
+
+
+def before_each_block(monkeypatch, function):
+    """Calls the function before each block of an evaluation with its gradient."""
+    for kind in (BlockSums, OneOutputSums):
+
+        def add(self, block, original=kind.add):
+            function()
+            original(self, block)
+
+        monkeypatch.setattr(kind, "add", add)
+
+
 def interrupt_at(monkeypatch, call):
     """Ctrl-C in that block of an evaluation, counted from 1."""
     calls = {"n": 0}
-    original = CrossEntropyObjective._add_block
 
-    def interrupt(self, *arguments):
+    def interrupt():
         calls["n"] += 1
         if calls["n"] == call:
             raise KeyboardInterrupt
-        return original(self, *arguments)
 
-    monkeypatch.setattr(CrossEntropyObjective, "_add_block", interrupt)
+    before_each_block(monkeypatch, interrupt)
 
 
 def pack(parameters):
@@ -43,5 +60,5 @@ def gradient_by_parameters(objective, gradient):
     # V1 = W1 / scale and c1 = b1 + W1 center, so dW1 = dV1 / scale + dc1 center'.
     dW1 = (first[:-1] / objective.scale[:, None]).T + db1 * objective.center
     db2 = second[-1][:, None]
-    dW2 = second[:-1].T + (0.5 * db2 if objective.centred else 0)
+    dW2 = second[:-1].T + (0 if objective.standardisation is None else 0.5 * db2)
     return dW1, db1, dW2, db2

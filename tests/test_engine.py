@@ -20,12 +20,13 @@ from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from sk_twolayer import TwoLayerSigmoidClassifier, _threads, network
-from sk_twolayer._blocks import Standardisation, choose_block_rows, chunks
-from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._blocks import choose_block_rows, chunks
 from sk_twolayer._outputs import choose_output
+from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._start import feature_moments
 from sk_twolayer._threads import Workers, count_threads, share
 from sk_twolayer.network import Parameters
+from tests.helpers import before_each_block, make_objective
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -46,7 +47,7 @@ def big(n=30_000, m=10, dtype=np.float64):
 
 
 def objective_of(X, y, threads, **options):
-    return CrossEntropyObjective(
+    return make_objective(
         X,
         y.astype(np.int8),
         8,
@@ -57,22 +58,20 @@ def objective_of(X, y, threads, **options):
     )
 
 
-def test_work_is_spread_over_threads_and_bits_repeat():
+def test_work_is_spread_over_threads_and_bits_repeat(monkeypatch):
     X, y = big()
     seen = set()
     objective = objective_of(X, y, 3)
-    original = objective._add_block
     # A thread that has begun goes on only when all have: none can do another's part.
     all_three = threading.Barrier(3)
 
-    def spy(*arguments):
+    def wait_for_all():
         name = threading.current_thread().name
         if name not in seen:
             seen.add(name)
             all_three.wait(60)
-        return original(*arguments)
 
-    objective._add_block = spy
+    before_each_block(monkeypatch, wait_for_all)
     theta = np.random.default_rng(0).normal(size=objective.size)
     with objective.workers.started():
         first = objective.value_and_gradient(theta)
@@ -97,15 +96,13 @@ def test_fit_repeats_to_the_bit_and_threads_change_only_rounding():
 def test_blas_threads_are_restored_whatever_happens(monkeypatch, error, worker):
     before = blas_threads()
     X, y = big()
-    original = CrossEntropyObjective._add_block
 
-    def fail(self, *arguments):
+    def fail():
         assert set(blas_threads()) <= {1}
         if threading.current_thread().name.startswith(worker):
             raise error("injected")
-        return original(self, *arguments)
 
-    monkeypatch.setattr(CrossEntropyObjective, "_add_block", fail)
+    before_each_block(monkeypatch, fail)
     with pytest.raises(error):
         quick(n_hidden=32, n_jobs=2).fit(X, y)
     monkeypatch.undo()
@@ -244,7 +241,7 @@ def test_sparse_gives_the_same_as_dense(container, solver):
 def test_targets_of_many_labels_are_prepared_in_small_groups():
     """Memory does not grow with samples times labels."""
     X, Y = np.zeros((50_000, 200), np.float32), np.zeros((50_000, 100), np.int8)
-    objective = CrossEntropyObjective(X, Y, 4, 100, choose_output("logistic", 100))
+    objective = make_objective(X, Y, 4, 100, choose_output("logistic", 100))
     theta = np.zeros(objective.size)
     objective.value_and_gradient(theta)
     tracemalloc.start()
@@ -267,7 +264,6 @@ def test_sparse_with_thousands_of_features():
 def test_float32_trains_in_float32_and_gives_float32():
     X, y = big(20_000, dtype=np.float32)
     objective = objective_of(X, y, 1)
-    assert objective._sums[0].X.dtype == np.float32
     theta = np.random.default_rng(0).normal(size=objective.size)
     assert objective.value_and_gradient(theta)[1].dtype == np.float64
     model = quick(max_iter=200).fit(X, y)
@@ -395,7 +391,7 @@ def test_the_minimum_is_that_of_the_documented_cost():
     """L-BFGS in its own variables ends where the original gradient vanishes."""
     X, y = load_wine(return_X_y=True)
     model = quick(tol=1e-7, max_iter=5000).fit(X, y)
-    objective = CrossEntropyObjective(
+    objective = make_objective(
         X, y.astype(np.int8), 8, 3, choose_output("softmax", 3), alpha=1.0
     )
     theta = objective.from_parameters(

@@ -36,11 +36,10 @@ from sk_twolayer._curvature import Curvature
 from sk_twolayer._evidence import B1_PRECISION, B2_PRECISION, Prior
 from sk_twolayer._jacobian import standardised
 from sk_twolayer._moderation import choose_moderation, left_out
-from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._posterior import DensePosterior, LowRankPosterior, lanczos
 from sk_twolayer._start import initial_parameters, standardise
-from tests.helpers import interrupt_at, quick
+from tests.helpers import interrupt_at, make_objective, quick
 
 KINDS = ["binary", "multiclass", "multilabel"]
 
@@ -60,7 +59,7 @@ def objective_of(X, y, kind, k=2, weight=None, spread=1.0):
     outputs = {"binary": 1, "multiclass": 3, "multilabel": 2}[kind]
     output = choose_output("softmax" if kind == "multiclass" else "logistic", outputs)
     scales = standardise(X, 0.0, weight)
-    objective = CrossEntropyObjective(
+    objective = make_objective(
         X,
         y,
         k,
@@ -729,7 +728,7 @@ def test_many_samples_are_thinned(monkeypatch, compared):
     objective.set_precision(np.ones(len(theta)))
     few = objective.thinned(3)
     assert few.n == 201 and few.total == pytest.approx(weight[::3].sum())
-    expected = CrossEntropyObjective(
+    expected = make_objective(
         X[::3],
         y[::3],
         2,

@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_info
 
 from sk_twolayer import TwoLayerSigmoidClassifier
-from sk_twolayer._objective import CrossEntropyObjective
+from tests.helpers import before_each_block
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 rng = np.random.default_rng(0)
@@ -49,18 +49,16 @@ def test_an_error_at_any_evaluation_leaves_no_trace(monkeypatch, solver, error):
     model = quick(solver=solver, max_iter=3).fit(X[:2000], y[:2000])
     weights, before = model.W1_, blas_threads()
     threads, files = threading.active_count(), descriptors()
-    original = CrossEntropyObjective._add_block
     for failing in (1, 2, 3, 7, 20):
         count = 0
 
-        def fail(self, *arguments, failing=failing):
+        def fail(failing=failing):
             nonlocal count
             count += 1
             if count == failing:
                 raise error("injected")
-            return original(self, *arguments)
 
-        monkeypatch.setattr(CrossEntropyObjective, "_add_block", fail)
+        before_each_block(monkeypatch, fail)
         try:
             model.fit(X, y)
         except error:

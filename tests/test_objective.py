@@ -1,5 +1,7 @@
 """The fast objective against the reference equations."""
 
+import copy
+import pickle
 from unittest.mock import patch
 
 import numpy as np
@@ -10,11 +12,12 @@ from scipy import sparse
 from scipy.optimize import approx_fprime
 
 from sk_twolayer import _blocks, network
-from sk_twolayer._blocks import Standardisation
-from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._forward import Network
+from sk_twolayer._layout import Layout
 from sk_twolayer._outputs import choose_output
+from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._threads import Workers
-from tests.helpers import gradient_by_parameters, pack
+from tests.helpers import gradient_by_parameters, make_objective, pack
 
 
 def reference(X, Y, parameters, alpha, weight, output):
@@ -86,7 +89,7 @@ def test_equals_the_equations(problem):
     alpha = options["alpha"]
     expected_cost, expected = reference(X, Y, parameters, alpha, weight, name)
     with patch.multiple(_blocks, **limits), options["workers"].started():
-        objective = CrossEntropyObjective(
+        objective = make_objective(
             sparse.csr_array(X) if is_sparse else X,
             targets.astype(np.int8),
             len(parameters.W1),
@@ -131,7 +134,7 @@ def test_gradient_matches_finite_differences(
     shape = n if activation == "softmax" else (n, outputs)
     targets = rng.integers(0, 3 if activation == "softmax" else 2, shape)
     scales = Standardisation(X.mean(axis=0), 1 / X.std(axis=0))
-    objective = CrossEntropyObjective(
+    objective = make_objective(
         sparse.csr_array(X) if is_sparse else X,
         targets,
         k,
@@ -148,3 +151,142 @@ def test_gradient_matches_finite_differences(
     np.testing.assert_allclose(gradient, numeric, rtol=1e-5, atol=1e-6)
     back = objective.from_parameters(objective.to_parameters(theta))
     np.testing.assert_allclose(back, theta, rtol=1e-12, atol=1e-12)
+
+
+def off_centre(ratio, dtype, size=1.0, n=600, m=6):
+    """Features whose means are so many deviations from 0, and their standardisation."""
+    rng = np.random.default_rng(0)
+    deviation = size * rng.uniform(0.5, 2, m)
+    sign = rng.choice([-1, 1], m)
+    X = ((rng.normal(size=(n, m)) + ratio * sign) * deviation).astype(dtype)
+    units = X / dtype(size)
+    # Rounded as `standardise` does.
+    center = (size * units.mean(axis=0, dtype=float)).astype(dtype)
+    scale = (1 / (size * units.std(axis=0, dtype=float))).astype(dtype)
+    return X, Standardisation(center.astype(float), scale.astype(float))
+
+
+RATIOS = [
+    *((np.float64, ratio, 1.0, 1e-9) for ratio in (0, 32, 1e3, 1e5, 1e6, 1e8)),
+    *((np.float32, ratio, 1.0, 2e-6) for ratio in (0, 1.5, 3, 25, 1e3, 1e5)),
+    # Sums of raw products would overflow, and folded weights would become 0.
+    *((np.float32, 0, size, 2e-6) for size in (1e-37, 1e36)),
+    *((np.float64, 0, size, 1e-9) for size in (1e-150, 1e306)),
+]
+
+
+@pytest.mark.parametrize("dtype, ratio, size, tolerance", RATIOS)
+@pytest.mark.parametrize(
+    "form", ["kept", "not kept", "sparse", "batch", "batch, not kept"]
+)
+@pytest.mark.parametrize("activation, outputs", [("logistic", 1), ("softmax", 3)])
+def test_raw_samples_give_the_gradient_of_standardised_ones(
+    dtype, ratio, size, tolerance, form, activation, outputs
+):
+    is_sparse = form == "sparse"
+    if is_sparse and (size != 1 or ratio > (1e6 if dtype == np.float64 else 1.5)):
+        pytest.skip("sparse samples can't be centred, and are as given")
+    X, scales = off_centre(ratio, dtype, size)
+    n, m = X.shape
+    k, rng = 5, np.random.default_rng(1)
+    targets = rng.integers(0, max(outputs, 2), n).astype(np.int8)
+    Y = np.eye(outputs)[targets] if outputs > 1 else targets[:, None].astype(float)
+    with patch.object(_blocks, "KEPT_BYTES", 0 if "not kept" in form else 10**9):
+        objective = make_objective(
+            sparse.csr_array(X) if is_sparse else X,
+            targets,
+            k,
+            outputs,
+            choose_output(activation, outputs),
+            standardisation=scales,
+            block_rows=256,
+        )
+    # Steep enough for many neurons to be saturated, where rounding costs most.
+    theta = 2 * rng.normal(size=objective.size)
+    # The reference trains on standardised samples, and on the article's b2.
+    same = Standardisation(np.zeros(m), np.ones(m))
+    parameters = objective.layout.to_parameters(theta, same)
+    standardised = (X.astype(float) - scales.center) * scales.scale
+    name = "softmax" if activation == "softmax" else "sigmoid"
+    weight = np.ones(n, int)
+    cost, _ = reference(standardised, Y, parameters, 0, weight, name)
+    activations = network.forward(standardised.T, *parameters, output=name)
+    g = network.backward(standardised.T, Y.T, parameters.W2, activations)
+    by_W1 = np.vstack([g.dW1.T, g.db1.T])
+    by_W2 = np.vstack([g.dW2.T - 0.5 * g.db2.T, g.db2.T])
+    expected = np.concatenate([by_W1.ravel(), by_W2.ravel()])
+    if form.startswith("batch"):
+        (batch,) = objective.batches(n, np.random.RandomState(0))
+        found_cost, found = objective.batch_value_and_gradient(theta, batch)
+    else:
+        found_cost, found = objective.value_and_gradient(theta)
+    assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+    assert found_cost == pytest.approx(cost, rel=10 * tolerance)
+
+
+@pytest.mark.parametrize("dtype, ratio, size, tolerance", RATIOS)
+def test_raw_samples_give_the_predictions_of_standardised_ones(
+    dtype, ratio, size, tolerance
+):
+    X, scales = off_centre(ratio, dtype, size)
+    m, rng = X.shape[1], np.random.default_rng(1)
+    same = Standardisation(np.zeros(m), np.ones(m))
+    layout = Layout(m, 5, 3)
+    theta = rng.normal(size=layout.size)
+    standardised = (X.astype(float) - scales.center) * scales.scale
+    parameters = layout.to_parameters(theta, same)
+    expected = network.forward(standardised.T, *parameters).Z2.T
+    network_ = Network(layout.to_parameters(theta, scales), scales, Workers())
+    found = network_.apply(X, lambda Z2, out: np.copyto(out, Z2), 3, lambda block: None)
+    # b1 is b1 in raw units: of what it has, the ratio leaves so many digits.
+    tolerance = max(tolerance, 1e-15 * ratio)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=10 * tolerance)
+
+
+def test_fold_and_unfold_are_inverse_and_the_gradient_goes_by_the_transpose():
+    rng = np.random.default_rng(0)
+    scales = Standardisation(rng.normal(size=4), rng.uniform(0.5, 2, 4))
+    V, g = rng.normal(size=(2, 5, 3))
+    W, back, by_V = V.copy(), V.copy(), g.copy()
+    scales.fold(W)
+    x = rng.normal(size=4)
+    Z1 = np.append((x - scales.center) * scales.scale, 1) @ V
+    np.testing.assert_allclose(np.append(x, 1) @ W, Z1, rtol=1e-14)
+    back[...] = W
+    scales.unfold(back)
+    np.testing.assert_allclose(back, V, rtol=1e-14)
+    scales.fold_gradient(by_V, np.empty_like(g))
+    assert np.sum(by_V * V) == pytest.approx(np.sum(g * W), rel=1e-13)
+
+
+@pytest.mark.parametrize(
+    "way", [copy.deepcopy, copy.copy, lambda o: pickle.loads(pickle.dumps(o))]
+)
+@pytest.mark.parametrize("form", ["kept", "not kept", "sparse"])
+@pytest.mark.parametrize("activation, outputs", [("logistic", 1), ("softmax", 3)])
+def test_a_copied_objective_is_the_same_objective(way, form, activation, outputs):
+    rng = np.random.default_rng(0)
+    X, scales = off_centre(2, np.float64)
+    targets = rng.integers(0, max(outputs, 2), len(X)).astype(np.int8)
+    with patch.object(_blocks, "KEPT_BYTES", 0 if form == "not kept" else 10**9):
+        objective = make_objective(
+            sparse.csr_array(X) if form == "sparse" else X,
+            targets,
+            3,
+            outputs,
+            choose_output(activation, outputs),
+            sample_weight=rng.uniform(0.5, 2, len(X)),
+            standardisation=scales,
+            workers=Workers(2),
+            block_rows=100,
+        )
+        objective.set_precision(rng.uniform(0.5, 2, objective.size))
+        theta = rng.normal(size=objective.size)
+        with objective.workers.started():
+            cost, gradient = objective.value_and_gradient(theta)
+            copied = way(objective)
+            # What one evaluates is not seen by the other.
+            objective.value_and_gradient(2 * theta)
+        found_cost, found = copied.value_and_gradient(theta)
+    assert found_cost == cost
+    np.testing.assert_array_equal(found, gradient)

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sk_twolayer import TwoLayerSigmoidClassifier, network
-from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._threads import Workers
 from sk_twolayer.inspection import gradient_check
+from tests.helpers import make_objective
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -132,8 +132,8 @@ def test_threads_and_block_size_change_only_rounding(problem, threads, rows):
     outputs = 1 if y.ndim == 1 and y.max() == 1 else 3 if y.ndim == 1 else 2
     output = choose_output("softmax" if outputs == 3 else "logistic", outputs)
     arguments = (X, y.astype(np.int8), model.n_hidden, outputs, output)
-    one = CrossEntropyObjective(*arguments)
-    many = CrossEntropyObjective(*arguments, workers=Workers(threads), block_rows=rows)
+    one = make_objective(*arguments)
+    many = make_objective(*arguments, workers=Workers(threads), block_rows=rows)
     theta = np.random.default_rng(0).normal(size=one.size)
     with many.workers.started():
         cost, gradient = many.value_and_gradient(theta)

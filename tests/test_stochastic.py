@@ -16,11 +16,10 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier, _estimator, network
 from sk_twolayer._labels import encode_labels
-from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import Adam
 from sk_twolayer._start import Moments, class_counts, constant_cost, log_odds
-from tests.helpers import quick
+from tests.helpers import make_objective, quick
 
 STILL = 1e-13  # a learning rate that changes nothing that can be seen
 
@@ -83,9 +82,7 @@ def test_adams_moments_change_variables_with_the_features():
     old = Moments.of(X[:20]).standardisation(0.0, X.dtype)
     new = Moments.of(5 * X + 3).standardisation(0.0, X.dtype)
     before, after = (
-        CrossEntropyObjective(
-            X, y, 4, 1, choose_output("logistic", 1), standardisation=scales
-        )
+        make_objective(X, y, 4, 1, choose_output("logistic", 1), standardisation=scales)
         for scales in (old, new)
     )
     theta = rng.normal(size=before.size)

@@ -22,9 +22,9 @@ from joblib import Parallel, delayed
 from sklearn.datasets import load_breast_cancer
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from sk_twolayer import TwoLayerSigmoidClassifier, _forward, _threads
-from sk_twolayer._blocks import Standardisation
-from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer import TwoLayerSigmoidClassifier, _threads
+from sk_twolayer._layers import ForwardPass
+from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._start import Moments
 from sk_twolayer._threads import Workers, _BlasLimit, _Library
 from sk_twolayer._training import Trained, _Run
@@ -53,19 +53,19 @@ def in_thread(function):
 
 
 @contextmanager
-def every_evaluation(call, module=CrossEntropyObjective, name="_add_block"):
-    """Calls it before each block of an evaluation."""
-    original = getattr(module, name)
+def every_evaluation(call):
+    """Calls it before each block of an evaluation, and of a prediction."""
+    original = ForwardPass.hidden
 
     def spy(*arguments):
         call()
         return original(*arguments)
 
-    setattr(module, name, spy)
+    ForwardPass.hidden = spy
     try:
         yield
     finally:
-        setattr(module, name, original)
+        ForwardPass.hidden = original
 
 
 @contextmanager
@@ -76,10 +76,7 @@ def held_throughout():
     def look():
         seen.append(max(blas_threads()))
 
-    with (
-        every_evaluation(look),
-        every_evaluation(look, _forward, "activate"),
-    ):
+    with every_evaluation(look):
         yield
     assert seen
     assert set(seen) == {1}, f"{sum(s > 1 for s in seen)} of {len(seen)}"

@@ -12,11 +12,10 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import _training, network
-from sk_twolayer._blocks import Standardisation
-from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import Adam, Momentum, full_batch, lbfgs, mini_batch
-from tests.helpers import interrupt_at, quick
+from sk_twolayer._standardisation import Standardisation
+from tests.helpers import before_each_block, interrupt_at, make_objective, quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -80,7 +79,7 @@ def test_a_step_of_adam_allocates_no_arrays(dtype):
     rng = np.random.RandomState(0)
     X = rng.normal(size=(4000, 30)).astype(dtype)
     y = rng.randint(0, 2, 4000).astype(np.int8)
-    objective = CrossEntropyObjective(
+    objective = make_objective(
         X,
         y,
         64,
@@ -321,10 +320,10 @@ def test_ctrl_c_before_the_first_iteration_is_passed_on(data, monkeypatch):
     model = quick(max_iter=5).fit(X, y)
     before = dict(vars(model))
 
-    def interrupt(self, *arguments):
+    def interrupt():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(CrossEntropyObjective, "_add_block", interrupt)
+    before_each_block(monkeypatch, interrupt)
     with pytest.raises(KeyboardInterrupt):
         model.fit(X, y)
     assert vars(model) == before
@@ -350,7 +349,7 @@ def test_reports_follow_lbfgs_accepted_points(data):
         seen.append((theta.copy(), cost, steepest))
         return False
 
-    objective = CrossEntropyObjective(
+    objective = make_objective(
         X, y.astype(np.int8), 4, 1, choose_output("logistic", 1), alpha=1.0
     )
     start = np.random.default_rng(0).normal(size=objective.size)
@@ -365,9 +364,7 @@ def test_reports_follow_lbfgs_accepted_points(data):
 
 def test_mini_batch_visits_every_sample_once_an_epoch(data):
     X, y = data
-    objective = CrossEntropyObjective(
-        X, y.astype(np.int8), 4, 1, choose_output("logistic", 1)
-    )
+    objective = make_objective(X, y.astype(np.int8), 4, 1, choose_output("logistic", 1))
     rows = []
 
     class Recorder:
@@ -478,10 +475,10 @@ def test_mini_batch_says_how_it_ended():
 def test_an_objective_has_no_penalty_unless_asked(data):
     X, y = data
     arguments = (X, y.astype(np.int8), 4, 1, choose_output("logistic", 1))
-    theta = np.random.default_rng(0).normal(size=CrossEntropyObjective(*arguments).size)
-    plain = CrossEntropyObjective(*arguments).value(theta)
-    assert plain == CrossEntropyObjective(*arguments, alpha=0.0).value(theta)
-    assert plain < CrossEntropyObjective(*arguments, alpha=1.0).value(theta)
+    theta = np.random.default_rng(0).normal(size=make_objective(*arguments).size)
+    plain = make_objective(*arguments).value(theta)
+    assert plain == make_objective(*arguments, alpha=0.0).value(theta)
+    assert plain < make_objective(*arguments, alpha=1.0).value(theta)
 
 
 def test_alpha_shrinks_the_weights(data):

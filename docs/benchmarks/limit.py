@@ -9,9 +9,11 @@ import numpy as np
 from _common import row, samples, seconds
 from threadpoolctl import threadpool_limits
 
-from sk_twolayer._blocks import Standardisation
+from sk_twolayer._blocks import Block
+from sk_twolayer._layout import Layout
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
+from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._threads import Workers, count_threads
 
 N, M, K = 100_000, 30, 64
@@ -32,10 +34,8 @@ def limit(dtype, cores):
 def ours(dtype, cores):
     X, y = samples(N, M, dtype)
     objective = CrossEntropyObjective(
-        X,
-        y.astype(np.int8),
-        K,
-        1,
+        Block(X, y.astype(np.int8)),
+        Layout(M, K, 1),
         choose_output("logistic", 1),
         alpha=1.0,
         standardisation=Standardisation(np.zeros(M), np.ones(M)),

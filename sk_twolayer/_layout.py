@@ -1,0 +1,79 @@
+"""Where each parameter lies in the one flat vector theta that solvers see.
+
+Theta is the matrix (m + 1, k) that holds W1' over b1', then the matrix (k + 1, K) that
+holds W2' over b2': each is what the blocks multiply, samples being rows, and each bias
+is the weight of an input that is always 1. With a standardisation theta belongs to
+inputs that are centred and scaled, the features by it and the hidden activations by
+1/2, which is their value where Z1 is 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_twolayer._standardisation import Standardisation
+from sk_twolayer.network import Parameters
+
+Array = NDArray[Any]
+
+
+class Layout(NamedTuple):
+    """The layout of theta.
+
+    Attributes
+    ----------
+    m, k, K : int
+        Features, hidden neurons and output neurons.
+    """
+
+    m: int
+    k: int
+    K: int
+
+    @property
+    def first_size(self) -> int:
+        """Parameters of the first layer, which are theta's first."""
+        return (self.m + 1) * self.k
+
+    @property
+    def size(self) -> int:
+        """Parameters of both layers."""
+        return self.first_size + (self.k + 1) * self.K
+
+    def split(self, theta: Array) -> tuple[Array, Array]:
+        """Views of theta: W1' over b1' (m + 1, k), and W2' over b2' (k + 1, K)."""
+        cut = self.first_size
+        first = theta[:cut].reshape(self.m + 1, self.k)
+        return first, theta[cut:].reshape(self.k + 1, self.K)
+
+    def to_parameters(
+        self, theta: Array, standardisation: Standardisation | None
+    ) -> Parameters:
+        """The article's matrices, on the original features."""
+        first, second = self.split(theta.copy())
+        W2, b2 = second[:-1].T.copy(), second[-1][:, None].copy()
+        if standardisation is not None:
+            standardisation.fold(first)
+            # Z2 = W2 (A1 - 1/2) + c2, so b2 = c2 - W2 / 2 summed over the neurons.
+            b2 -= 0.5 * W2.sum(axis=1, keepdims=True)
+        return Parameters(first[:-1].T.copy(), first[-1][:, None].copy(), W2, b2)
+
+    def from_parameters(
+        self, parameters: Parameters, standardisation: Standardisation | None
+    ) -> Array:
+        """Theta of the article's matrices; the inverse of `to_parameters`."""
+        W1, b1, W2, b2 = (np.asarray(p, dtype=float) for p in parameters)
+        theta = np.concatenate([stacked(W1, b1).ravel(), stacked(W2, b2).ravel()])
+        if standardisation is not None:
+            first, second = self.split(theta)
+            standardisation.unfold(first)
+            second[-1] += 0.5 * W2.sum(axis=1)
+        return theta
+
+
+def stacked(W: Array, b: Array) -> Array:
+    """A layer's W' over its b', as theta holds them."""
+    return np.vstack([W.T, b.T])
