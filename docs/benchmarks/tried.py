@@ -92,6 +92,29 @@ def ideas(dtype):
         scaled,
         lambda: np.multiply(X, d, out=product),
     )
+    raw, b1, G1 = X[:, :-1].copy(), W[-1].copy(), np.empty(K, dtype)
+    features, product_of_raw = X[:, :-1], filled(aligned, ROWS, M - 1)
+    ones = np.ones(ROWS, dtype)
+
+    def beside_one():
+        features[...] = raw
+        np.matmul(chunked(X), W, out=chunked(out))
+        second(product, out)
+
+    def where_they_lie():
+        np.matmul(chunked(raw), W[:-1], out=chunked(out))
+        np.add(out, b1, out=out)
+        second_of_raw = chunked(product_of_raw).transpose(0, 2, 1)
+        np.matmul(second_of_raw, chunked(out), out=parts[:, :-1])
+        np.dot(ones, out, out=G1)
+
+    yield (
+        "samples copied beside a 1, for b1 in passes of its own",
+        *(
+            beside_one,
+            where_they_lie,
+        ),
+    )
     Z2, work, A2 = (
         T[:, :1].copy(),
         np.empty((ROWS, 1), dtype),
