@@ -642,6 +642,8 @@ def _warn(best: _Run, settings: Settings, interrupted: bool, constant: float) ->
     curve = held_out or best.trained.history
     # Each iteration of L-BFGS lowers the training cost, if only by rounding.
     may_rise = settings.solver != "lbfgs" or settings.early_stopping
+    # Where y has one class nothing is below the start's 0, nor below that of the shares.
+    is_no_better = curve[0] != 0 and not best.judged < curve[0]
     if interrupted:
         warnings.warn(
             f"Training was interrupted after {len(best.trained.history) - 1} "
@@ -649,7 +651,7 @@ def _warn(best: _Run, settings: Settings, interrupted: bool, constant: float) ->
             ConvergenceWarning,
             stacklevel=5,
         )
-    elif may_rise and len(curve) > 1 and not best.judged < curve[0]:
+    elif may_rise and len(curve) > 1 and is_no_better:
         what = "validation cost" if held_out else "cost"
         warnings.warn(
             f"Training with solver={settings.solver!r} gave no lower {what} than the "
@@ -670,7 +672,7 @@ def _warn(best: _Run, settings: Settings, interrupted: bool, constant: float) ->
             ConvergenceWarning,
             stacklevel=5,
         )
-    elif may_rise and not held_out and best.judged >= constant:
+    elif may_rise and not held_out and best.judged >= constant > 0:
         warnings.warn(
             f"Training with solver={settings.solver!r} ended at a cost of "
             f"{best.judged:.4g}, no lower than {constant:.4g}, that of the class shares "

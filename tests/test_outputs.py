@@ -258,6 +258,19 @@ def test_one_class_is_predicted_everywhere(options, is_sparse):
     assert np.abs(traced["dW1"].values).max() == 0
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("solver", ["lbfgs", "adam", "gd"])
+def test_of_one_class_nothing_is_learned_and_no_fit_warns(solver, early_stopping):
+    X, y, _, _ = data("binary")
+    model = TwoLayerSigmoidClassifier(
+        4, solver=solver, early_stopping=early_stopping, random_state=0, max_iter=500
+    )
+    model.fit(X, np.full(len(X), 3))
+    if solver != "gd":  # which is slow to be certain
+        model.fit(X, y, sample_weight=(y == 1).astype(float))
+
+
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("kind", ["binary", "multiclass"])
 def test_the_weight_of_one_class_alone_is_nearly_certain_of_it(kind, options):
