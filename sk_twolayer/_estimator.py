@@ -73,6 +73,7 @@ STATE_FORMAT = 4
 CURVE_LENGTH = 10_000
 # What only some fits add to a model, and is gone after a fit that does not.
 OPTIONAL = (
+    "cv_loss_curve_",
     "log_evidence_",
     "n_effective_parameters_",
     "feature_relevance_",
@@ -148,17 +149,18 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         "lbfgs" (scipy's L-BFGS) reaches the lowest cost and has no learning rate to
         choose. "adam" takes steps on batches, for very many samples. "gd" is the
         article's gradient descent, W <- W - learning_rate dW, for teaching.
-    alpha : float, "auto" or "ard", default="auto"
+    alpha : float, "auto", "evidence" or "ard", default="auto"
         L2 penalty on W1 and W2. A number is as in MLPClassifier, on the weights of the
         features as they come, biases free: 1 is the twin of LogisticRegression's
-        ``C=1``; raise it where the validation cost exceeds the training cost. "auto"
-        is chosen by the evidence (MacKay, 1992), one value for W1 and one for W2, as
-        the precision of a Gaussian prior on the weights of standardised features; b1
-        has precision 0.25 and b2 0.01 there. "ard", automatic relevance determination,
-        has a value for each feature: take it where many may be irrelevant. The
-        evidence needs "lbfgs" without `early_stopping`; else "auto" is 0.3 on the
-        weights of standardised features, biases free, and for "gd", the article's
-        descent, 0.
+        ``C=1``; raise it where the validation cost exceeds the training cost. The
+        others choose precisions of a Gaussian prior on the weights of standardised
+        features; b1 has precision 0.25 and b2 0.01 there. "auto" takes those that
+        predict left-out samples best, one for W1 and one for W2, and then penalises
+        features with small weights more, where that predicts better still; with "adam"
+        it is 0.3 and with "gd", the article's descent, 0, biases free. "evidence"
+        (MacKay, 1992) asks the training samples alone and moderates probabilities by
+        the weights' uncertainty. "ard", automatic relevance determination, is that
+        with a value for each feature. These two need "lbfgs" without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class, multiplied with the samples'; "balanced" is
         n / (K count), for classes of unequal size. For multilabel y a list of dicts.
@@ -234,22 +236,28 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     n_iter_ : int
         Iterations done; with batches epochs. Each `partial_fit` is one more.
     alpha_ : float or ndarray of shape (2,) or (m + 1,), float64
-        The penalty used. Of "auto" W1's and W2's, one number where it is the same for
-        both, of "ard" each feature's and W2's, on the scale of standardised features.
+        The penalty used, on the scale of standardised features if `alpha` is no number:
+        each feature's and W2's, of "evidence" W1's and W2's; one number where it is the
+        same for all.
+    cv_loss_curve_ : list of float
+        Mean cost of left-out samples that "auto" found, one for each of `alpha_curve_`,
+        in nats; the last three are of no relevance of features and of its two rounds.
+        Empty for fewer than 10 samples.
     log_evidence_ : float
         Log of the probability of y under `alpha_` and its network, in nats, about one
-        of the k! 2^k equivalent optima; compares `n_hidden`, "auto" with "ard", and
-        starts. This and the next six only after the evidence chose alpha.
+        of the k! 2^k equivalent optima; compares `n_hidden`, "evidence" with "ard", and
+        starts. This and the others of the evidence only after it chose alpha.
     n_effective_parameters_ : float
         Parameters that the data determine: sum of gamma over weights and biases.
     feature_relevance_ : ndarray of shape (m,), float64
-        Standard deviation that "ard" expects of a feature's weights, 1 / sqrt(alpha),
-        per standard deviation of the feature; about 0 for an irrelevant one.
+        Standard deviation that "auto" or "ard" expects of a feature's weights,
+        1 / sqrt(alpha), per standard deviation of the feature; small for an irrelevant
+        one.
     log_evidence_curve_ : list of float
         Log evidence of each round of the search, in nats; rounds whose evidence was
         less were left.
     alpha_curve_ : ndarray of shape (rounds, 2) or (rounds, m + 1), float64
-        `alpha_` that each round tried.
+        Precisions that were tried.
     evidence_method_ : {"exact", "kernel", "lanczos"}
         How the Gauss-Newton matrix was handled: whole, by its n K rows where these are
         fewer than parameters, or estimated from products.
@@ -295,7 +303,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_hidden": [Interval(Integral, 1, None, closed="left")],
         "solver": [StrOptions({"lbfgs", "gd", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left"), StrOptions({"auto", "ard"})],
+        "alpha": [
+            Interval(Real, 0, None, closed="left"),
+            StrOptions({"auto", "evidence", "ard"}),
+        ],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
         "learning_rate": [
             Interval(Real, 0, None, closed="neither"),
@@ -436,9 +447,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         """
         with self._unchanged_on_error():
             settings = self._settings()
-            if self.alpha == "ard" and not settings.by_evidence:
+            searches = self.solver == "lbfgs" and not self.early_stopping
+            if settings.by_evidence and not searches:
                 raise ValueError(
-                    f"alpha='ard' needs solver='lbfgs' and early_stopping=False; got "
+                    f"alpha={self.alpha!r} needs solver='lbfgs' and early_stopping=False; got "
                     f"solver={self.solver!r}, early_stopping={self.early_stopping}."
                 )
             samples_X, samples_y = self._validate(X, y, multi_output=True, reset=True)
@@ -664,7 +676,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         found: dict[str, Any] = {}
         settings = self._settings()
         if not settings.by_evidence:
-            found = {"alpha_": settings.fixed_alpha}
+            found = {} if settings.by_folds else {"alpha_": settings.fixed_alpha}
         elif evidence is not None:
             found = {
                 "alpha_": evidence.alpha,
@@ -705,6 +717,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             self.evidence_method_ = found.method
             self.log_evidence_curve_ = [value for _, value in found.rounds]
             self.alpha_curve_ = np.array([alpha for alpha, _ in found.rounds])
+        if trained.choice is not None and trained.alpha is not None:
+            self.alpha_ = trained.alpha
+            self.feature_relevance_ = 1 / np.sqrt(trained.alpha[:-1])
+            self.alpha_curve_ = np.reshape([a for a, _ in trained.choice.tried], (-1, 2))
+            self.cv_loss_curve_ = [cost for _, cost in trained.choice.tried]
         if trained.validation_history:
             self.validation_loss_curve_ = trained.validation_history
         self.n_iter_ = len(history) - 1
@@ -821,20 +838,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     def _Z2_and_std(self, X: MatrixLike) -> tuple[Array, Array]:
         """Z2 at the most probable weights and its standard deviation."""
         if self._covariance is None:
-            needed = {
-                "alpha": isinstance(self.alpha, str),
-                "solver": self.solver == "lbfgs",
-                "early_stopping": not self.early_stopping,
-            }
-            others = [
-                f"{name}={getattr(self, name)!r}"
-                for name, right in needed.items()
-                if not right
-            ]
             raise ValueError(
                 "return_std=True needs the weights' covariance, which a fit has with "
-                "alpha='auto' or 'ard', solver='lbfgs' and early_stopping=False; this "
-                f"one has {', '.join(others) or 'none'}."
+                f"alpha='evidence' or 'ard'; this one has alpha={self.alpha!r}."
             )
         if hasattr(self, "estimators_"):
             return pool([model._Z2_and_std(X) for model in self.estimators_])

@@ -57,8 +57,8 @@ class Prior:
     ----------
     objective : CrossEntropyObjective
         Gives the layout of theta.
-    kind : {"auto", "ard"}
-        "auto" has a group for W1 and one for W2, "ard" one for each input's column of
+    kind : {"evidence", "ard"}
+        "evidence" has a group for W1 and one for W2, "ard" one for each input's column of
         W1 and one for W2.
 
     Attributes

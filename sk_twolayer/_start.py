@@ -18,6 +18,9 @@ from sk_twolayer.network import Parameters
 Array = NDArray[Any]
 
 MOMENT_ROWS = 4096
+# Deviation of Z1 at the start, in W1 X and in b1. Where it is small every neuron is about
+# linear, and training may end where all are alike: XOR is then never learned.
+SPREAD = 2.0
 # 4^3: sigma' is at most 1/4 in each layer, and once more in the cost's curvature.
 CURVATURE = 64.0
 
@@ -257,9 +260,9 @@ def initial_parameters(
     standardisation: Standardisation,
     offset: Array | float = 0.0,
 ) -> Parameters:
-    """Uniform in +-sqrt(2 / (fan in + fan out)), as MLPClassifier's "logistic".
+    """Uniform, W2 in +-sqrt(2 / (k + K)); Z1's deviation is `SPREAD` by W1 X and by b1.
 
-    But b2, which is such that Z2 is `offset` where every neuron is at 1/2.
+    b2 is such that Z2 is `offset` where every neuron is at 1/2.
 
     Parameters
     ----------
@@ -275,12 +278,12 @@ def initial_parameters(
     Returns
     -------
     Parameters
-        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1), float64. Source: Glorot and
-        Bengio, AISTATS 2010, equation 16, with 2 for 6 since a sigmoid's range is
+        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1), float64. Source of W2: Glorot
+        and Bengio, AISTATS 2010, equation 16, with 2 for 6 since a sigmoid's range is
         half that of tanh.
     """
-    bound1, bound2 = np.sqrt(2 / (m + k)), np.sqrt(2 / (k + n_outputs))
-    V1 = rng.uniform(-bound1, bound1, (k, m))
+    bound1, bound2 = SPREAD * np.sqrt(3), np.sqrt(2 / (k + n_outputs))
+    V1 = rng.uniform(-bound1, bound1, (k, m)) / np.sqrt(m)
     first = stacked(V1, rng.uniform(-bound1, bound1, (k, 1)))
     standardisation.fold(first)
     W2 = rng.uniform(-bound2, bound2, (n_outputs, k))

@@ -14,6 +14,17 @@ from sklearn.model_selection import train_test_split
 
 from sk_twolayer._blocks import Block
 from sk_twolayer._callbacks import Callbacks
+from sk_twolayer._cross_validation import (
+    FOLDS,
+    MOST_SAMPLES,
+    RELEVANCE_ROUNDS,
+    SEARCH_ITERATIONS,
+    SEARCH_TOL,
+    Choice,
+    choose_alpha,
+    precision,
+    relevance_factors,
+)
 from sk_twolayer._evidence import (
     INITIAL,
     Evidence,
@@ -44,7 +55,12 @@ from sk_twolayer._start import (
     initial_parameters,
     log_odds,
 )
-from sk_twolayer._threads import Workers, evaluation_work
+from sk_twolayer._threads import (
+    SERIAL_WORK,
+    Workers,
+    count_threads,
+    evaluation_work,
+)
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -52,7 +68,7 @@ Array = NDArray[Any]
 # Where alpha="auto" can't ask the evidence: on the weights of standardised features,
 # measured by docs/benchmarks/auto_alpha.py.
 # "gd" is the article's descent, which has no penalty.
-AUTO_ALPHA = {"lbfgs": 0.3, "adam": 0.3, "gd": 0.0}
+AUTO_ALPHA = {"adam": 0.3, "gd": 0.0}
 # docs/benchmarks/adam_passes.py compares with MLPClassifier. Sigmoids of few neurons
 # take steps a hundred times its 0.001; they shorten, or noise would stay.
 LEARNING_RATES = {"gd": 0.5, "adam": 0.1}
@@ -83,14 +99,18 @@ class Settings(NamedTuple):
     @property
     def by_evidence(self) -> bool:
         """Whether the evidence chooses alpha."""
-        searches = self.solver == "lbfgs" and not self.early_stopping
-        return isinstance(self.alpha, str) and searches
+        return self.alpha in ("evidence", "ard")
+
+    @property
+    def by_folds(self) -> bool:
+        """Whether cross-validation chooses alpha."""
+        return self.alpha == "auto" and self.solver == "lbfgs"
 
     @property
     def fixed_alpha(self) -> float:
-        """Alpha as a number; 0 for the evidence, which sets precisions of its own."""
+        """Alpha as a number; 0 where it is chosen, as precisions of their own."""
         if isinstance(self.alpha, str):
-            return 0.0 if self.by_evidence else AUTO_ALPHA[self.solver]
+            return AUTO_ALPHA.get(self.solver, 0.0)
         return self.alpha
 
     @property
@@ -147,6 +167,10 @@ class Trained(NamedTuple):
         State of the steps, for `train_more`.
     evidence : EvidenceSolution or None
         What the evidence found, where it chose alpha.
+    choice : Choice or None
+        What cross-validation found, where it did.
+    alpha : ndarray of shape (m + 1,), float64, or None
+        Then each feature's precision, and W2's.
     """
 
     parameters: Parameters
@@ -157,10 +181,32 @@ class Trained(NamedTuple):
     validation_history: list[float]
     optimizer: Optimizer | None
     evidence: EvidenceSolution | None = None
+    choice: Choice | None = None
+    alpha: Array | None = None
 
     def is_finite(self) -> bool:
         """Whether parameters and cost are."""
         return all(bool(np.isfinite(p).all()) for p in (*self.parameters, self.cost))
+
+
+class Task(NamedTuple):
+    """What every start is trained on, and how."""
+
+    samples: Samples
+    validation: Samples | None
+    settings: Settings
+    moments: Moments
+    scales: Standardisation
+    choice: Choice | None
+
+
+class Start(NamedTuple):
+    """Where one start begins; `alpha` is where the evidence does."""
+
+    index: int
+    parameters: Parameters
+    rng: np.random.RandomState
+    alpha: Array | None
 
 
 def train(
@@ -219,25 +265,19 @@ def train(
     starts = []
     for i in range(settings.n_init):
         drawn = initial_parameters(rng, *shape, scales, offset)
-        start = initial if i == 0 and initial is not None else drawn
-        starts.append((start, np.random.RandomState(rng.randint(2**31 - 1))))
+        parameters = initial if i == 0 and initial is not None else drawn
+        own_rng = np.random.RandomState(rng.randint(2**31 - 1))
+        starts.append(Start(i, parameters, own_rng, initial_alpha))
+    constant = constant_cost(counts)
+    choice = None
+    if settings.by_folds:
+        choice = _choose(samples, settings, scales, starts[0].parameters, constant)
+    task = Task(samples, validation, settings, moments, scales, choice)
     work = evaluation_work(samples.X, settings.n_hidden)
     workers = Workers.for_samples(samples.X, settings.n_hidden, settings.n_jobs)
 
     def run(index: int, workers: Workers) -> _Run:
-        return _run(
-            samples,
-            validation,
-            settings,
-            moments,
-            scales,
-            *starts[index],
-            initial_alpha,
-            workers,
-            callbacks,
-            attributes,
-            index,
-        )
+        return _run(task, starts[index], workers, callbacks, attributes)
 
     if settings.n_init > 1 and workers.n_threads == 1 and work > PARALLEL_STARTS_WORK:
         parallel = Parallel(n_jobs=settings.n_jobs, prefer="threads")
@@ -263,7 +303,7 @@ def train(
         )
     finite.sort(key=lambda r: r.judged)
     interrupted = any(r.interrupted for r in runs)
-    _warn(finite[0], settings, interrupted, constant_cost(counts))
+    _warn(finite[0], settings, interrupted, constant)
     return [r.trained for r in finite]
 
 
@@ -381,21 +421,52 @@ class _Run(NamedTuple):
     interrupted: bool
 
 
-def _run(
+def _choose(
     samples: Samples,
-    validation: Samples | None,
     settings: Settings,
-    moments: Moments,
     scales: Standardisation,
     start: Parameters,
-    rng: np.random.RandomState,
-    initial_alpha: Array | None,
+    constant: float,
+) -> Choice:
+    """Alpha by cross-validation, each fold in a thread."""
+    few = min(samples.X.shape[0], MOST_SAMPLES) / samples.X.shape[0]
+    work = few * evaluation_work(samples.X, settings.n_hidden)
+    threads = 1
+    if work > PARALLEL_STARTS_WORK:
+        threads = count_threads(settings.n_jobs, FOLDS * max(SERIAL_WORK.values()))
+
+    def objective_of(part: Samples) -> CrossEntropyObjective:
+        return _objective(part, settings, scales, Workers())
+
+    def progress(alpha: Array, cost: float) -> None:
+        if settings.verbose:
+            print(
+                f"[TwoLayerSigmoidClassifier] alpha of W1 {alpha[0]:.3g}, of W2 "
+                f"{alpha[1]:.3g}: cost of samples left out {cost:.6f}"
+            )
+
+    with Workers(threads).started() as workers, np.errstate(over="ignore"):
+        return choose_alpha(
+            samples,
+            scales.scale,
+            objective_of,
+            lambda objective: objective.from_parameters(start),
+            constant,
+            workers,
+            progress,
+        )
+
+
+def _run(
+    task: Task,
+    start: Start,
     workers: Workers,
     callbacks: Callbacks,
     attributes: Attributes,
-    index: int,
 ) -> _Run:
     """Run the solver from one start."""
+    samples, validation, settings, moments, scales, choice = task
+    index, parameters, rng, initial_alpha = start
     objective = _objective(samples, settings, scales, workers)
     _penalise(objective, settings, objective.total)
     validate = None
@@ -415,7 +486,7 @@ def _run(
         callback=hooks,
     )
     optimizer = None if settings.solver == "lbfgs" else _optimizer(settings)
-    theta = objective.from_parameters(start)
+    theta = objective.from_parameters(parameters)
     if settings.by_evidence:
         run = _run_by_evidence(
             objective,
@@ -431,13 +502,18 @@ def _run(
         if hooks is not None:
             hooks.end()
         return run
-    interrupted = False
+    interrupted, alpha = False, None
     # A diverging run overflows on its way to the error that `train` raises.
     with np.errstate(over="ignore", invalid="ignore"):
         try:
-            solution = _solve(
-                objective, theta, settings, optimizer, batch_size, rng, monitor
-            )
+            if choice is None:
+                solution = _solve(
+                    objective, theta, settings, optimizer, batch_size, rng, monitor
+                )
+            else:
+                solution, alpha = _solve_for(
+                    choice, objective, theta, settings, monitor
+                )
         except KeyboardInterrupt:
             if len(monitor.history) < 2:
                 raise
@@ -456,6 +532,7 @@ def _run(
     trained = Trained(
         parameters, scales, moments, cost, history, validation_history, optimizer
     )
+    trained = trained._replace(choice=choice, alpha=alpha)
     judged = min(validation_history, default=cost)
     return _Run(trained, judged, solution.converged, interrupted)
 
@@ -500,6 +577,61 @@ def _run_by_evidence(
         parameters, scales, moments, best.cost, found.history, [], None, found
     )
     return _Run(trained, -best.log_evidence, found.converged, found.interrupted)
+
+
+def _solve_for(
+    choice: Choice,
+    objective: CrossEntropyObjective,
+    theta: Array,
+    settings: Settings,
+    monitor: Monitor,
+) -> tuple[Solution, Array]:
+    """L-BFGS at the precisions that were chosen; and each feature's, and W2's."""
+    factors = np.ones(objective.m)
+    penalties = [precision(objective, choice.alpha)]
+    if not np.array_equal(choice.begin, choice.alpha):
+        # The same way as in the search: a strong penalty at the start could hold the
+        # weights where every neuron is alike.
+        penalties.insert(0, precision(objective, choice.begin))
+    for penalty in penalties[:-1]:
+        few = settings._replace(max_iter=min(settings.max_iter, SEARCH_ITERATIONS), tol=max(settings.tol, SEARCH_TOL))
+        theta = _at(penalty, objective, theta, few, monitor).theta
+    solution = _at(penalties[-1], objective, theta, settings, monitor)
+    for _ in range(choice.by_relevance * RELEVANCE_ROUNDS):
+        factors = relevance_factors(objective, solution.theta)
+        penalty = precision(objective, choice.alpha, factors)
+        solution = _at(penalty, objective, solution.theta, settings, monitor)
+    history = monitor.history
+    alpha = np.append(choice.alpha[0] * factors, choice.alpha[1])
+    return Solution(solution.theta, history, solution.converged), alpha
+
+
+def _at(
+    penalty: Array,
+    objective: CrossEntropyObjective,
+    theta: Array,
+    settings: Settings,
+    monitor: Monitor,
+) -> Solution:
+    """L-BFGS at some precisions, as a part of a longer run."""
+    objective.set_precision(penalty)
+    begins = len(monitor.history) > 0
+
+    def report(theta: Array, cost: float, steepest: float) -> bool:
+        nonlocal begins
+        if begins:
+            # That is where the last part ended.
+            begins = False
+            return False
+        return monitor(theta, cost, steepest)
+
+    return lbfgs(
+        objective,
+        theta,
+        max_iter=max(1, settings.max_iter + 1 - len(monitor.history)),
+        tol=settings.tol,
+        report=report,
+    )
 
 
 def _solve(

@@ -1,0 +1,314 @@
+"""How alpha="auto" is chosen: by cross-validation, and then feature by feature.
+
+The penalty acts on the weights of standardised features. It has one precision for W1
+and one for W2, and the samples say which: they are cut into folds, and the precisions
+whose networks predict the left-out folds best are climbed to, a factor of sqrt(10) at a
+time, each fold's network beginning where its last one ended.
+
+W1's precision is then divided among the features: one with large weights is penalised
+less, one with small weights more, and the weights are fitted again. A few informative
+features of many are found so, while a network that needs all of them keeps them. This
+too is taken only where it predicts the left-out folds better.
+
+Nothing here depends on the order of the rows, on a feature's unit, or on whether a
+sample of weight 2 stands in one row or in two: the folds are cut along an order that
+the samples' own values give.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_twolayer._evidence import B1_PRECISION, B2_PRECISION
+from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._solvers import lbfgs
+from sk_twolayer._threads import Workers
+
+Array = NDArray[Any]
+
+# The search goes in steps of sqrt(10) within these bounds.
+STARTS, STEP, BOTH = ((1.0, 1.0),), 10**0.5, 10.0
+GAIN = 1.0
+LOWEST, HIGHEST = 1e-2, 1e2
+MOST_EVALUATIONS = 16
+# Largest entry of the gradient at which a fold's fit ends. At 1e-3 weights near 0, where
+# every neuron is alike, already pass for an optimum, and the search goes astray.
+SEARCH_TOL, RELEVANCE_TOL = 3e-4, 1e-4
+SEARCH_ITERATIONS = 200
+# More folds leave more samples to learn from; from so many samples on, three are enough.
+MANY, FOLDS, FOLDS_OF_MANY = 1000, 5, 3
+# The search looks at so many samples at most, and of each class at so many at least.
+MOST_SAMPLES, OF_CLASS = 3000, 100
+# Fewer samples say nothing of what is left out: they are then learned as they are.
+FEWEST = 10
+# A feature whose weights are 0 has 11 times the mean precision.
+FLOOR = 0.1
+RELEVANCE_ROUNDS = 2
+# Bits of a projection that choose samples, as if by lot.
+LOT = 2.0**20
+BLOCK_ROWS = 4096
+
+
+class TakesRows(Protocol):
+    """Training data of which some rows can be taken."""
+
+    X: Any
+    labels: Any
+    weight: Array | None
+
+    def take(self, rows: Array) -> Any:
+        """Copy of some rows."""
+
+
+class Choice(NamedTuple):
+    """What cross-validation chose.
+
+    Attributes
+    ----------
+    alpha : ndarray of shape (2,), float64
+        Precision of W1's weights, on average, and of W2's.
+    by_relevance : bool
+        Whether W1's is divided among the features.
+    tried : list of tuple of (ndarray of shape (2,), float)
+        Precisions, and the left-out samples' mean cost, in nats.
+    begin : ndarray of shape (2,), float64
+        Precisions with which the way to `alpha` began.
+    constant : bool
+        Whether no network predicted them better than the class shares do.
+    """
+
+    alpha: Array
+    by_relevance: bool
+    tried: list[tuple[Array, float]]
+    begin: Array
+    constant: bool = False
+
+
+def precision(
+    objective: CrossEntropyObjective, alpha: Array, factors: Array | float = 1.0
+) -> Array:
+    """Precision of each variable (p,); `factors` (m,) are the features' in W1's."""
+    found = np.empty(objective.size)
+    first, second = objective.split(found)
+    first[:-1], second[:-1] = np.reshape(alpha[0] * factors, (-1, 1)), alpha[1]
+    first[-1], second[-1] = B1_PRECISION, B2_PRECISION
+    return found
+
+
+def relevance_factors(objective: CrossEntropyObjective, theta: Array) -> Array:
+    """Each feature's part (m,) in W1's precision: less for larger weights.
+
+    Source: adaptive ridge, Grandvalet, ICANN 1998; it descends on the sum of the
+    logarithms of `FLOOR` + |w_j|^2 / mean |w|^2 as a penalty.
+    """
+    squares = np.square(objective.split(theta)[0][:-1]).mean(axis=1)
+    mean = squares.mean()
+    if mean == 0:
+        return np.ones(len(squares))
+    return (1 + FLOOR) / (FLOOR + squares / mean)
+
+
+def choose_alpha(
+    samples: TakesRows,
+    scale: Array,
+    objective_of: Callable[[Any], CrossEntropyObjective],
+    start: Callable[[CrossEntropyObjective], Array],
+    class_shares_cost: float,
+    workers: Workers,
+    progress: Callable[[Array, float], None],
+) -> Choice:
+    """The precisions whose networks predict left-out samples best.
+
+    Parameters
+    ----------
+    samples : Samples
+        Checked training data.
+    scale : ndarray of shape (m,), float64
+        The features' standardisation.
+    objective_of : callable
+        Gives the objective of some samples, in the variables of that standardisation.
+    start : callable
+        Gives theta of an objective, where each fold's first fit begins.
+    class_shares_cost : float
+        Cost of predicting each class's share, in nats.
+    workers : Workers
+        Threads, started; each fits other folds.
+    progress : callable
+        Called with the precisions and the cost of each evaluation.
+
+    Returns
+    -------
+    Choice
+        The best found. Source: K-fold cross-validation, Stone, Journal of the Royal
+        Statistical Society B 36, 1974.
+    """
+    n = samples.X.shape[0]
+    if n < FEWEST:
+        return Choice(np.full(2, LOWEST), False, [], np.full(2, LOWEST))
+    position = _project(samples.X, scale)
+    if n > MOST_SAMPLES:
+        rows = _few(samples, position)
+        samples, position = samples.take(rows), position[rows]
+    search = _Folds(samples, position, objective_of, workers, progress)
+    found = []
+    for begin in STARTS:
+        alpha = np.array(begin)
+        thetas = [start(objective) for objective, _ in search.pairs]
+        cost, thetas = search.evaluate(alpha, thetas, SEARCH_TOL)
+        found.append((*search.climb(cost, alpha, thetas), alpha))
+    best, alpha, thetas, begin = min(found, key=lambda f: f[0])
+    if best >= class_shares_cost:
+        return Choice(np.full(2, HIGHEST), False, search.tried, begin, constant=True)
+    plain, _ = search.evaluate(alpha, thetas, RELEVANCE_TOL)
+    for _ in range(RELEVANCE_ROUNDS):
+        relevant, thetas = search.evaluate(
+            alpha, thetas, RELEVANCE_TOL, by_relevance=True
+        )
+    return Choice(alpha, relevant < plain, search.tried, begin)
+
+
+class _Folds:
+    """Objectives of each fold's others and of itself; and what was tried on them."""
+
+    def __init__(
+        self,
+        samples: TakesRows,
+        position: Array,
+        objective_of: Callable[[Any], CrossEntropyObjective],
+        workers: Workers,
+        progress: Callable[[Array, float], None],
+    ) -> None:
+        self._workers, self._progress = workers, progress
+        self.tried: list[tuple[Array, float]] = []
+        self.pairs = [
+            tuple(objective_of(part) for part in parts)
+            for parts in cut(samples, position)
+        ]
+        self._total = sum(left_out.total for _, left_out in self.pairs)
+
+    def evaluate(
+        self, alpha: Array, thetas: list[Array], tol: float, by_relevance: bool = False
+    ) -> tuple[float, list[Array]]:
+        """Mean cost of the samples left out, and the folds' weights."""
+
+        def fit(i: int) -> tuple[float, Array]:
+            objective, left_out = self.pairs[i]
+            factors: Array | float = 1.0
+            if by_relevance:
+                factors = relevance_factors(objective, thetas[i])
+            objective.set_precision(precision(objective, alpha, factors))
+            theta = lbfgs(
+                objective,
+                thetas[i],
+                max_iter=SEARCH_ITERATIONS,
+                tol=tol,
+                report=lambda *_: False,
+            ).theta
+            return left_out.value(theta) * left_out.total, theta
+
+        costs, thetas = zip(*self._workers.run(fit, len(self.pairs)), strict=True)
+        cost = sum(costs) / self._total
+        self.tried.append((alpha, cost))
+        self._progress(alpha, cost)
+        return cost, list(thetas)
+
+    def climb(
+        self, best: float, alpha: Array, thetas: list[Array]
+    ) -> tuple[float, Array, list[Array]]:
+        """Steps of both precisions or of one, as long as one leads to a lower cost."""
+        steps = [(BOTH, BOTH), (1.0, STEP), (STEP, 1.0), (1.0, 1 / STEP), (1 / STEP, 1.0)]
+        seen = {_place(alpha)}
+        most = len(self.tried) + MOST_EVALUATIONS
+        i = 0
+        while i < len(steps) and len(self.tried) < most:
+            moved = np.clip(alpha * steps[i], LOWEST, HIGHEST)
+            place = _place(moved)
+            if place in seen:
+                i += 1
+                continue
+            seen.add(place)
+            cost, found = self.evaluate(moved, thetas, SEARCH_TOL)
+            if cost < best - GAIN / self._total:
+                best, alpha, thetas = cost, moved, found
+                # The way that led on is tried first from here.
+                steps.insert(0, steps.pop(i))
+                i = 0
+            elif steps[i] == (BOTH, BOTH):
+                steps.pop(i)
+            else:
+                i += 1
+        return best, alpha, thetas
+
+
+def _place(alpha: Array) -> tuple[int, ...]:
+    """Precisions as whole numbers of steps."""
+    return tuple(int(e) for e in np.rint(np.log(alpha) / np.log(STEP)))
+
+
+def _project(X: Any, scale: Array) -> Array:
+    """One number for each sample (n,): its standardised features along a fixed line."""
+    line = scale * np.random.RandomState(0).normal(size=len(scale))
+    parts = [
+        X[start : start + BLOCK_ROWS].astype(float) @ line
+        for start in range(0, X.shape[0], BLOCK_ROWS)
+    ]
+    return np.concatenate(parts)
+
+
+def _classes(samples: TakesRows) -> Array:
+    """What folds are balanced by (n,): the class, or the number of labels."""
+    targets = samples.labels.targets
+    return targets if targets.ndim == 1 else targets.sum(axis=1)
+
+
+def _few(samples: TakesRows, position: Array) -> Array:
+    """Rows of about `MOST_SAMPLES` samples, equal ones together, classes in proportion."""
+    classes = _classes(samples)
+    n = len(classes)
+    count = np.bincount(classes)
+    part = np.minimum(
+        np.maximum(MOST_SAMPLES / n, OF_CLASS / np.maximum(count, 1)), 1.0
+    )
+    rows = np.flatnonzero(np.abs(position) * LOT % 1 < part[classes])
+    expected = float(part @ count)
+    if not expected / 2 < len(rows) < 2 * expected:
+        # So few different samples that a lot for each is no fair lot.
+        rows = np.lexsort((position, classes))[:: -(-n // MOST_SAMPLES)]
+    return rows
+
+
+def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
+    """For each fold all but it, and itself.
+
+    Along the samples' order, by class and then by `position`, each unit of weight goes
+    to the next fold: so a row of weight 2 is cut as two equal rows are.
+    """
+    n = len(position)
+    n_folds = min(FOLDS if n < MANY else FOLDS_OF_MANY, n)
+    order = np.lexsort((position, _classes(samples)))
+    weight = np.ones(n) if samples.weight is None else samples.weight
+    along = np.concatenate([[0.0], np.cumsum(weight[order])])
+    # Where a sample has less than a unit on average, that is the unit.
+    unit = min(1.0, along[-1] / n)
+    along /= unit
+    # Units that are whole stay so: their sums differ by rounding.
+    along = np.where(np.abs(along - np.rint(along)) < 1e-6, np.rint(along), along)
+    parts = []
+    for fold in range(n_folds):
+        inside = np.floor(along / n_folds) + np.clip(along % n_folds - fold, 0, 1)
+        share = np.empty(n)
+        share[order] = np.diff(inside) * unit
+        parts.append((_weighed(samples, weight - share), _weighed(samples, share)))
+    return parts
+
+
+def _weighed(samples: TakesRows, weight: Array) -> Any:
+    """Those samples whose weight is not 0."""
+    rows = np.flatnonzero(weight > 0)
+    of_rows = weight[rows]
+    taken: Any = samples.take(rows)
+    return taken._replace(weight=None if (of_rows == 1).all() else of_rows)
