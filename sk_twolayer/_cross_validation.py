@@ -30,11 +30,14 @@ from sk_twolayer._threads import Workers
 
 Array = NDArray[Any]
 
-# The search goes in steps of sqrt(10) within these bounds.
-STARTS, STEP, BOTH = ((1.0, 1.0),), 10**0.5, 10.0
-GAIN = 1.0
+# Where the search begins: W2's precision is low there, so that neurons do not become
+# alike, which later steps would keep. It then goes in steps of sqrt(10), of ten where
+# both precisions move, within the bounds.
+BEGIN, STEP, LONG_STEP = (1.0, 0.1), 10**0.5, 10.0
 LOWEST, HIGHEST = 1e-2, 1e2
 MOST_EVALUATIONS = 16
+# Nats that a step must gain over all samples left out; less is noise, or rounding.
+GAIN = 1.0
 # Largest entry of the gradient at which a fold's fit ends. At 1e-3 weights near 0, where
 # every neuron is alike, already pass for an optimum, and the search goes astray.
 SEARCH_TOL, RELEVANCE_TOL = 3e-4, 1e-4
@@ -56,9 +59,17 @@ BLOCK_ROWS = 4096
 class TakesRows(Protocol):
     """Training data of which some rows can be taken."""
 
-    X: Any
-    labels: Any
-    weight: Array | None
+    @property
+    def X(self) -> Any:
+        """Samples in rows (n, m)."""
+
+    @property
+    def labels(self) -> Any:
+        """Their targets."""
+
+    @property
+    def weight(self) -> Array | None:
+        """Their weights (n,); None is all ones."""
 
     def take(self, rows: Array) -> Any:
         """Copy of some rows."""
@@ -109,7 +120,7 @@ def relevance_factors(objective: CrossEntropyObjective, theta: Array) -> Array:
     mean = squares.mean()
     if mean == 0:
         return np.ones(len(squares))
-    return (1 + FLOOR) / (FLOOR + squares / mean)
+    return np.asarray((1 + FLOOR) / (FLOOR + squares / mean))
 
 
 def choose_alpha(
@@ -154,13 +165,10 @@ def choose_alpha(
         rows = _few(samples, position)
         samples, position = samples.take(rows), position[rows]
     search = _Folds(samples, position, objective_of, workers, progress)
-    found = []
-    for begin in STARTS:
-        alpha = np.array(begin)
-        thetas = [start(objective) for objective, _ in search.pairs]
-        cost, thetas = search.evaluate(alpha, thetas, SEARCH_TOL)
-        found.append((*search.climb(cost, alpha, thetas), alpha))
-    best, alpha, thetas, begin = min(found, key=lambda f: f[0])
+    begin = np.array(BEGIN)
+    thetas = [start(objective) for objective, _ in search.pairs]
+    cost, thetas = search.evaluate(begin, thetas, SEARCH_TOL)
+    best, alpha, thetas = search.climb(cost, begin, thetas)
     if best >= class_shares_cost:
         return Choice(np.full(2, HIGHEST), False, search.tried, begin, constant=True)
     plain, _ = search.evaluate(alpha, thetas, RELEVANCE_TOL)
@@ -210,17 +218,18 @@ class _Folds:
             ).theta
             return left_out.value(theta) * left_out.total, theta
 
-        costs, thetas = zip(*self._workers.run(fit, len(self.pairs)), strict=True)
-        cost = sum(costs) / self._total
+        found = self._workers.run(fit, len(self.pairs))
+        cost = sum(cost for cost, _ in found) / self._total
         self.tried.append((alpha, cost))
         self._progress(alpha, cost)
-        return cost, list(thetas)
+        return cost, [theta for _, theta in found]
 
     def climb(
         self, best: float, alpha: Array, thetas: list[Array]
     ) -> tuple[float, Array, list[Array]]:
         """Steps of both precisions or of one, as long as one leads to a lower cost."""
-        steps = [(BOTH, BOTH), (1.0, STEP), (STEP, 1.0), (1.0, 1 / STEP), (1 / STEP, 1.0)]
+        both = (LONG_STEP, LONG_STEP)
+        steps = [both, (1.0, STEP), (STEP, 1.0), (1.0, 1 / STEP), (1 / STEP, 1.0)]
         seen = {_place(alpha)}
         most = len(self.tried) + MOST_EVALUATIONS
         i = 0
@@ -237,8 +246,8 @@ class _Folds:
                 # The way that led on is tried first from here.
                 steps.insert(0, steps.pop(i))
                 i = 0
-            elif steps[i] == (BOTH, BOTH):
-                steps.pop(i)
+            elif steps[i] == both:
+                steps.remove(both)
             else:
                 i += 1
         return best, alpha, thetas
@@ -262,7 +271,7 @@ def _project(X: Any, scale: Array) -> Array:
 def _classes(samples: TakesRows) -> Array:
     """What folds are balanced by (n,): the class, or the number of labels."""
     targets = samples.labels.targets
-    return targets if targets.ndim == 1 else targets.sum(axis=1)
+    return np.asarray(targets if targets.ndim == 1 else targets.sum(axis=1))
 
 
 def _few(samples: TakesRows, position: Array) -> Array:

@@ -720,7 +720,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         if trained.choice is not None and trained.alpha is not None:
             self.alpha_ = trained.alpha
             self.feature_relevance_ = 1 / np.sqrt(trained.alpha[:-1])
-            self.alpha_curve_ = np.reshape([a for a, _ in trained.choice.tried], (-1, 2))
+            self.alpha_curve_ = np.reshape(
+                [a for a, _ in trained.choice.tried], (-1, 2)
+            )
             self.cv_loss_curve_ = [cost for _, cost in trained.choice.tried]
         if trained.validation_history:
             self.validation_loss_curve_ = trained.validation_history

@@ -203,7 +203,7 @@ class Task(NamedTuple):
 class Start(NamedTuple):
     """Where one start begins; `alpha` is where the evidence does."""
 
-    index: int
+    number: int
     parameters: Parameters
     rng: np.random.RandomState
     alpha: Array | None
@@ -594,7 +594,10 @@ def _solve_for(
         # weights where every neuron is alike.
         penalties.insert(0, precision(objective, choice.begin))
     for penalty in penalties[:-1]:
-        few = settings._replace(max_iter=min(settings.max_iter, SEARCH_ITERATIONS), tol=max(settings.tol, SEARCH_TOL))
+        few = settings._replace(
+            max_iter=min(settings.max_iter, SEARCH_ITERATIONS),
+            tol=max(settings.tol, SEARCH_TOL),
+        )
         theta = _at(penalty, objective, theta, few, monitor).theta
     solution = _at(penalties[-1], objective, theta, settings, monitor)
     for _ in range(choice.by_relevance * RELEVANCE_ROUNDS):
