@@ -59,7 +59,14 @@ from sk_twolayer._predictive import (
 from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._start import Moments
 from sk_twolayer._threads import Workers
-from sk_twolayer._training import Samples, Settings, Trained, train, train_more
+from sk_twolayer._training import (
+    Samples,
+    Settings,
+    Trained,
+    count_neurons,
+    train,
+    train_more,
+)
 from sk_twolayer._version import __version__
 from sk_twolayer.network import Parameters
 
@@ -142,9 +149,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     Parameters
     ----------
-    n_hidden : int, default=10
+    n_hidden : int or "auto", default="auto"
         Hidden neurons: k, the rows of W1. More follow finer detail and take longer;
-        with `alpha` at its default too many do little harm.
+        with `alpha` at its default too many do little harm. "auto" is 30, and from
+        10 000 samples on more, up to 100 for 100 000: see `n_hidden_`.
     solver : {"lbfgs", "gd", "adam"}, default="lbfgs"
         "lbfgs" (scipy's L-BFGS) reaches the lowest cost and has no learning rate to
         choose. "adam" takes steps on batches, for very many samples. "gd" is the
@@ -229,6 +237,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Features seen in `fit`, m.
     feature_names_in_ : ndarray of shape (m,), object
         Names of the features, where X had them.
+    n_hidden_ : int
+        Hidden neurons, k.
     n_outputs_ : int
         Output neurons, K.
     out_activation_ : {"logistic", "softmax"}
@@ -297,11 +307,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     >>> X, y = load_breast_cancer(return_X_y=True)
     >>> model = TwoLayerSigmoidClassifier(random_state=0).fit(X, y)
     >>> model.W1_.shape
-    (10, 30)
+    (30, 30)
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_hidden": [Interval(Integral, 1, None, closed="left")],
+        "n_hidden": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "solver": [StrOptions({"lbfgs", "gd", "adam"})],
         "alpha": [
             Interval(Real, 0, None, closed="left"),
@@ -340,7 +350,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     def __init__(
         self,
-        n_hidden: int = 10,
+        n_hidden: int | str = "auto",
         *,
         solver: str = "lbfgs",
         alpha: float | str = "auto",
@@ -456,9 +466,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             samples_X, samples_y = self._validate(X, y, multi_output=True, reset=True)
             labels = encode_labels(samples_y, label_names(y))
             samples = self._weigh(samples_X, labels, sample_weight)
-            initial = self._initial(
-                samples_X.shape[1], labels, coef_init, intercept_init
-            )
+            k = self._count_hidden(samples_X.shape[0], self.warm_start, coef_init)
+            settings = settings._replace(n_hidden=k)
+            m = samples_X.shape[1]
+            initial = self._initial(k, m, labels, coef_init, intercept_init)
             validation = self._validation(labels, X_val, y_val, sample_weight_val)
             data = {
                 "X": samples_X,
@@ -532,10 +543,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                     "class_weight='balanced' is not supported by partial_fit, which "
                     "does not see all of y: give a dict, or use sample_weight."
                 )
-            if fitted and len(self.W1_) != self.n_hidden:
+            if fitted and self.n_hidden not in ("auto", self.n_hidden_):
                 raise ValueError(
                     f"n_hidden={self.n_hidden}, but the network so far has "
-                    f"{len(self.W1_)} hidden neurons: call fit for a new one."
+                    f"{self.n_hidden_} hidden neurons: call fit for a new one."
                 )
             samples_X, samples_y = self._validate(
                 X, y, multi_output=True, reset=not fitted
@@ -553,9 +564,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             samples = self._weigh(samples_X, labels, sample_weight, partial=True)
             if not hasattr(self, "_rng") or not fitted:
                 self._rng = check_random_state(self.random_state)
+            k = self._count_hidden(samples_X.shape[0], fitted)
             trained = train_more(
                 samples,
-                self._settings(),
+                self._settings()._replace(n_hidden=k),
                 self._rng,
                 self._parameters() if fitted else None,
                 Moments(*self._moments) if hasattr(self, "_moments") else None,
@@ -628,36 +640,52 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             X, labels, weight = drop_zero_weights(X, labels, weight)
         return Samples(X, labels, weight)
 
+    def _count_hidden(self, n: int, goes_on: bool, coef_init: Any = None) -> int:
+        """Hidden neurons; of "auto" as many as there are already, or for n samples."""
+        if not isinstance(self.n_hidden, str):
+            return self.n_hidden
+        if coef_init is not None:
+            return int(np.shape(coef_init[0])[-1])
+        if goes_on and hasattr(self, "W1_"):
+            return self.n_hidden_
+        return count_neurons(n)
+
     def _initial(
-        self, m: int, labels: Labels, coef_init: Any, intercept_init: Any
-    ) -> Parameters | None:
-        """Weights to start from, checked; None where they are to be drawn."""
-        k, outputs = self.n_hidden, labels.n_outputs
-        needed = (k, m), (k, 1), (outputs, k), (outputs, 1)
+        self, k: int, m: int, labels: Labels, coef_init: Any, intercept_init: Any
+    ) -> list[Parameters]:
+        """Weights to start from, checked; none where they are to be drawn."""
         if coef_init is not None or intercept_init is not None:
             if coef_init is None or intercept_init is None:
                 raise ValueError("coef_init and intercept_init go together: give both.")
             W1, W2 = (np.asarray(c, dtype=float).T for c in coef_init)
             b1, b2 = (np.asarray(b, dtype=float)[:, None] for b in intercept_init)
-            given, source = Parameters(W1, b1, W2, b2), "coef_init, intercept_init"
+            starts, source = [Parameters(W1, b1, W2, b2)], "coef_init, intercept_init"
         elif self.warm_start and hasattr(self, "W1_"):
             if not np.array_equal(labels.classes, self.classes_):
                 raise ValueError(
                     f"warm_start=True needs the classes of the last fit, "
                     f"{self.classes_}; y has {labels.classes}."
                 )
-            given, source = self._parameters(), "warm_start=True"
+            # Each of a committee goes on from its own.
+            members = getattr(self, "estimators_", [self])[: self.n_init]
+            starts = [member._parameters() for member in members]
+            source = "warm_start=True"
         else:
-            return None
-        for name, value, shape in zip(Parameters._fields, given, needed, strict=True):
-            if value.shape != shape:
-                raise ValueError(
-                    f"{source}: {name} has shape {value.shape}, but n_hidden={k}, "
-                    f"{m} features and {outputs} output(s) need {shape}."
-                )
-            if not np.isfinite(value).all():
-                raise ValueError(f"{source}: {name} has NaN or infinite entries.")
-        return given
+            return []
+        outputs = labels.n_outputs
+        needed = (k, m), (k, 1), (outputs, k), (outputs, 1)
+        for given in starts:
+            for name, value, shape in zip(
+                Parameters._fields, given, needed, strict=True
+            ):
+                if value.shape != shape:
+                    raise ValueError(
+                        f"{source}: {name} has shape {value.shape}, but n_hidden={k}, "
+                        f"{m} features and {outputs} output(s) need {shape}."
+                    )
+                if not np.isfinite(value).all():
+                    raise ValueError(f"{source}: {name} has NaN or infinite entries.")
+        return starts
 
     def _settings(self) -> Settings:
         return Settings(*(getattr(self, name) for name in Settings._fields))
@@ -1045,6 +1073,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         """
         plain = y if is_foreign(y) else plain_labels(y)
         return float(super().score(X, plain, sample_weight))
+
+    @property
+    def n_hidden_(self) -> int:
+        """Hidden neurons, k: `n_hidden`, or what "auto" is for the samples."""
+        return len(self.W1_)
 
     @property
     def coefs_(self) -> list[Array]:

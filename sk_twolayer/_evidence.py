@@ -266,8 +266,10 @@ class _Search:
         it does not, and so the evidence may fall. Then W1's precisions or W2's alone
         may still raise it. The kind of move that did so last is tried first.
         """
-        target = np.maximum(best.gamma, 1e-12) / np.maximum(best.norm, 1e-12)
-        target = np.clip(target, LOWEST, HIGHEST)
+        # Weights that are 0 are so whatever their precision is: that of a constant
+        # feature has no lower bound that data would set, and is highest.
+        target = np.maximum(best.gamma, 1e-12) / np.maximum(best.norm, 1e-300)
+        target = np.clip(np.where(best.norm > 1e-12, target, HIGHEST), LOWEST, HIGHEST)
         first = np.append(target[:-1], best.alpha[-1])
         second = np.append(best.alpha[:-1], target[-1])
         moves = [first, target, second]

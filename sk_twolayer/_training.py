@@ -69,6 +69,8 @@ Array = NDArray[Any]
 # measured by docs/benchmarks/auto_alpha.py.
 # "gd" is the article's descent, which has no penalty.
 AUTO_ALPHA = {"adam": 0.3, "gd": 0.0}
+# Of n_hidden="auto": the number grows as the square root of the samples does.
+FEWEST_NEURONS, MOST_NEURONS, NEURONS_GROW_FROM = 30, 100, 10_000
 # docs/benchmarks/adam_passes.py compares with MLPClassifier. Sigmoids of few neurons
 # take steps a hundred times its 0.001; they shorten, or noise would stay.
 LEARNING_RATES = {"gd": 0.5, "adam": 0.1}
@@ -117,6 +119,12 @@ class Settings(NamedTuple):
     def raw_alpha(self) -> float:
         """Alpha as a number where it is on the weights of the features as they come."""
         return 0.0 if isinstance(self.alpha, str) else self.alpha
+
+
+def count_neurons(n_samples: int) -> int:
+    """Hidden neurons for so many samples: docs/benchmarks/neurons.py measures it."""
+    more = FEWEST_NEURONS * (n_samples / NEURONS_GROW_FROM) ** 0.5
+    return int(np.clip(more, FEWEST_NEURONS, MOST_NEURONS))
 
 
 class Samples(NamedTuple):
@@ -214,7 +222,7 @@ def train(
     validation: Samples | None,
     settings: Settings,
     rng: np.random.RandomState,
-    initial: Parameters | None,
+    initial: list[Parameters],
     initial_alpha: Array | None,
     callbacks: Callbacks,
     attributes: Attributes,
@@ -231,8 +239,8 @@ def train(
         The estimator's parameters.
     rng : RandomState
         Draws the split, the starting weights and the batches.
-    initial : Parameters or None
-        Weights of the first start; None draws them.
+    initial : list of Parameters
+        Weights of the first starts; the others are drawn.
     initial_alpha : ndarray of shape (n_groups,), float64, or None
         Precisions with which the evidence begins; None is 1.
     callbacks : Callbacks
@@ -265,7 +273,7 @@ def train(
     starts = []
     for i in range(settings.n_init):
         drawn = initial_parameters(rng, *shape, scales, offset)
-        parameters = initial if i == 0 and initial is not None else drawn
+        parameters = initial[i] if i < len(initial) else drawn
         own_rng = np.random.RandomState(rng.randint(2**31 - 1))
         starts.append(Start(i, parameters, own_rng, initial_alpha))
     constant = constant_cost(counts)
