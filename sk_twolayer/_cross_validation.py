@@ -123,6 +123,12 @@ def relevance_factors(objective: CrossEntropyObjective, theta: Array) -> Array:
     return np.asarray((1 + FLOOR) / (FLOOR + squares / mean))
 
 
+def count_samples(samples: TakesRows) -> float:
+    """How many the rows are, where one of weight 2 counts twice."""
+    n = float(samples.X.shape[0])
+    return n if samples.weight is None else max(n, float(samples.weight.sum()))
+
+
 def choose_alpha(
     samples: TakesRows,
     scale: Array,
@@ -157,11 +163,10 @@ def choose_alpha(
         The best found. Source: K-fold cross-validation, Stone, Journal of the Royal
         Statistical Society B 36, 1974.
     """
-    n = samples.X.shape[0]
-    if n < FEWEST:
+    if count_samples(samples) < FEWEST:
         return Choice(np.full(2, LOWEST), False, [], np.full(2, LOWEST))
     position = _project(samples.X, scale)
-    if n > MOST_SAMPLES:
+    if count_samples(samples) > MOST_SAMPLES:
         rows = _few(samples, position)
         samples, position = samples.take(rows), position[rows]
     search = _Folds(samples, position, objective_of, workers, progress)
@@ -277,16 +282,15 @@ def _classes(samples: TakesRows) -> Array:
 def _few(samples: TakesRows, position: Array) -> Array:
     """Rows of about `MOST_SAMPLES` samples, equal ones together, classes in proportion."""
     classes = _classes(samples)
-    n = len(classes)
-    count = np.bincount(classes)
-    part = np.minimum(
-        np.maximum(MOST_SAMPLES / n, OF_CLASS / np.maximum(count, 1)), 1.0
-    )
+    weight = np.ones(len(classes)) if samples.weight is None else samples.weight
+    of_class = np.maximum(np.bincount(classes, weight), 1e-300)
+    part = np.maximum(MOST_SAMPLES / count_samples(samples), OF_CLASS / of_class)
     rows = np.flatnonzero(np.abs(position) * LOT % 1 < part[classes])
-    expected = float(part @ count)
-    if not expected / 2 < len(rows) < 2 * expected:
+    expected = float(np.minimum(part, 1) @ of_class)
+    if not expected / 2 < float(weight[rows].sum()) < 2 * expected:
         # So few different samples that a lot for each is no fair lot.
-        rows = np.lexsort((position, classes))[:: -(-n // MOST_SAMPLES)]
+        step = int(np.ceil(len(classes) / MOST_SAMPLES))
+        rows = np.lexsort((position, classes))[::step]
     return rows
 
 
@@ -296,8 +300,8 @@ def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     Along the samples' order, by class and then by `position`, each unit of weight goes
     to the next fold: so a row of weight 2 is cut as two equal rows are.
     """
-    n = len(position)
-    n_folds = min(FOLDS if n < MANY else FOLDS_OF_MANY, n)
+    n, count = len(position), count_samples(samples)
+    n_folds = FOLDS if count < MANY else FOLDS_OF_MANY
     order = np.lexsort((position, _classes(samples)))
     weight = np.ones(n) if samples.weight is None else samples.weight
     along = np.concatenate([[0.0], np.cumsum(weight[order])])

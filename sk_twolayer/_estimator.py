@@ -28,6 +28,7 @@ from sk_twolayer._arrays import (
     to_numpy,
 )
 from sk_twolayer._callbacks import Callbacks, CallbackSupportMixin
+from sk_twolayer._cross_validation import count_samples
 from sk_twolayer._ecosystem import (
     from_plain,
     mlp_with,
@@ -466,7 +467,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             samples_X, samples_y = self._validate(X, y, multi_output=True, reset=True)
             labels = encode_labels(samples_y, label_names(y))
             samples = self._weigh(samples_X, labels, sample_weight)
-            k = self._count_hidden(samples_X.shape[0], self.warm_start, coef_init)
+            k = self._count_hidden(samples, self.warm_start, coef_init)
             settings = settings._replace(n_hidden=k)
             m = samples_X.shape[1]
             initial = self._initial(k, m, labels, coef_init, intercept_init)
@@ -564,7 +565,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             samples = self._weigh(samples_X, labels, sample_weight, partial=True)
             if not hasattr(self, "_rng") or not fitted:
                 self._rng = check_random_state(self.random_state)
-            k = self._count_hidden(samples_X.shape[0], fitted)
+            k = self._count_hidden(samples, fitted)
             trained = train_more(
                 samples,
                 self._settings()._replace(n_hidden=k),
@@ -640,15 +641,17 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             X, labels, weight = drop_zero_weights(X, labels, weight)
         return Samples(X, labels, weight)
 
-    def _count_hidden(self, n: int, goes_on: bool, coef_init: Any = None) -> int:
-        """Hidden neurons; of "auto" as many as there are already, or for n samples."""
+    def _count_hidden(
+        self, samples: Samples, goes_on: bool, coef_init: Any = None
+    ) -> int:
+        """Hidden neurons; of "auto" as many as there are already, or samples ask for."""
         if not isinstance(self.n_hidden, str):
             return self.n_hidden
         if coef_init is not None:
             return int(np.shape(coef_init[0])[-1])
         if goes_on and hasattr(self, "W1_"):
             return self.n_hidden_
-        return count_neurons(n)
+        return count_neurons(count_samples(samples))
 
     def _initial(
         self, k: int, m: int, labels: Labels, coef_init: Any, intercept_init: Any

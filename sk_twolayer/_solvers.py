@@ -19,9 +19,9 @@ Report = Callable[[Array, float, float], bool]
 
 # Pairs of steps that L-BFGS keeps: docs/benchmarks/defaults.py compares 5 to 40.
 MEMORY = 20
-# Part of tol to which L-BFGS rounds the gradient, and of tol squared the cost, where a
-# cost has so fine a resolution.
-ROUNDING, EXACT = 2.0**-10, 1e-12
+# Parts of tol, and of its square, to which L-BFGS rounds the gradient and the cost,
+# where a cost has so fine a resolution.
+GRADIENT_UNIT, COST_UNIT, EXACT = 1 / 128, 1 / 16, 1e-12
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
@@ -203,16 +203,17 @@ def lbfgs(
     """
     history: list[float] = []
     gradient = np.empty(0)
-    unit = tol * ROUNDING if objective.resolution < EXACT else 0.0
+    exact = tol > 0 and objective.resolution < EXACT
+    unit, cost_unit = tol * GRADIENT_UNIT, tol * tol * COST_UNIT
 
     def evaluate(theta: Array) -> float:
         nonlocal gradient
         cost, gradient = objective.value_and_gradient(theta)
-        if unit:
+        if exact:
             # A sum over samples rounds as their order and the threads have it, and
             # L-BFGS would make of that other weights. On a grid far below tol, and far
             # above rounding, the same samples give the same steps.
-            cost = tol * unit * np.rint(cost / (tol * unit))
+            cost = cost_unit * float(np.rint(cost / cost_unit))
             gradient = unit * np.rint(gradient / unit)
         if not history:
             history.append(cost)

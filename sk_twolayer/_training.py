@@ -121,7 +121,7 @@ class Settings(NamedTuple):
         return 0.0 if isinstance(self.alpha, str) else self.alpha
 
 
-def count_neurons(n_samples: int) -> int:
+def count_neurons(n_samples: float) -> int:
     """Hidden neurons for so many samples: docs/benchmarks/neurons.py measures it."""
     more = FEWEST_NEURONS * (n_samples / NEURONS_GROW_FROM) ** 0.5
     return int(np.clip(more, FEWEST_NEURONS, MOST_NEURONS))
