@@ -596,25 +596,24 @@ def _solve_for(
 ) -> tuple[Solution, Array]:
     """L-BFGS at the precisions that were chosen; and each feature's, and W2's."""
     factors = np.ones(objective.m)
-    penalties = [precision(objective, choice.alpha)]
+    # The same way as in the search; the last stage alone ends at `tol`.
+    few = settings._replace(
+        max_iter=min(settings.max_iter // 2, SEARCH_ITERATIONS),
+        tol=max(settings.tol, SEARCH_TOL),
+    )
+    stages = [few] * (choice.by_relevance * RELEVANCE_ROUNDS) + [settings]
     if not np.array_equal(choice.begin, choice.alpha):
-        # The same way as in the search: a strong penalty at the start could hold the
-        # weights where every neuron is alike.
-        penalties.insert(0, precision(objective, choice.begin))
-    for penalty in penalties[:-1]:
-        few = settings._replace(
-            max_iter=min(settings.max_iter, SEARCH_ITERATIONS),
-            tol=max(settings.tol, SEARCH_TOL),
-        )
-        theta = _at(penalty, objective, theta, few, monitor).theta
-    solution = _at(penalties[-1], objective, theta, settings, monitor)
-    for _ in range(choice.by_relevance * RELEVANCE_ROUNDS):
-        factors = relevance_factors(objective, solution.theta)
+        penalty = precision(objective, choice.begin)
+        theta = _at(penalty, objective, theta, few, settings.max_iter, monitor).theta
+    for i, stage in enumerate(stages):
+        if i:
+            factors = relevance_factors(objective, theta)
         penalty = precision(objective, choice.alpha, factors)
-        solution = _at(penalty, objective, solution.theta, settings, monitor)
+        solution = _at(penalty, objective, theta, stage, settings.max_iter, monitor)
+        theta = solution.theta
     history = monitor.history
     alpha = np.append(choice.alpha[0] * factors, choice.alpha[1])
-    return Solution(solution.theta, history, solution.converged), alpha
+    return Solution(theta, history, solution.converged), alpha
 
 
 def _at(
@@ -622,9 +621,10 @@ def _at(
     objective: CrossEntropyObjective,
     theta: Array,
     settings: Settings,
+    most: int,
     monitor: Monitor,
 ) -> Solution:
-    """L-BFGS at some precisions, as a part of a longer run."""
+    """L-BFGS at some precisions, as a part of a run of `most` iterations."""
     objective.set_precision(penalty)
     begins = len(monitor.history) > 0
 
@@ -636,10 +636,13 @@ def _at(
             return False
         return monitor(theta, cost, steepest)
 
+    left = most + 1 - max(1, len(monitor.history))
+    if left < 1:
+        return Solution(theta, monitor.history, False)
     return lbfgs(
         objective,
         theta,
-        max_iter=max(1, settings.max_iter + 1 - len(monitor.history)),
+        max_iter=min(left, settings.max_iter),
         tol=settings.tol,
         report=report,
     )
