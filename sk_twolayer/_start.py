@@ -18,6 +18,8 @@ from sk_twolayer.network import Parameters
 Array = NDArray[Any]
 
 MOMENT_ROWS = 4096
+# Part of a feature's variance below which all values but one have it.
+LONE = 0.1
 # Deviation of Z1 at the start, in W1 X and in b1. Where it is small every neuron is about
 # linear, and training may end where all are alike: XOR is then never learned.
 SPREAD = 2.0
@@ -27,6 +29,9 @@ CURVATURE = 64.0
 
 def feature_moments(X: Any, sample_weight: Array | None = None) -> tuple[Array, Array]:
     """Weighted mean and standard deviation of each feature, in one pass by blocks.
+
+    Of a dense feature whose one largest value would make the deviation more than three
+    times as large, both are those of the other values: a miscoded value sets no scale.
 
     Parameters
     ----------
@@ -49,23 +54,36 @@ def feature_moments(X: Any, sample_weight: Array | None = None) -> tuple[Array, 
     n, m = X.shape
     # Sums about a point inside the data: no cancellation when the mean is far from 0.
     origin = X[: min(n, MOMENT_ROWS)].mean(axis=0, dtype=float)
-    first, second, total, largest = np.zeros(m), np.zeros(m), 0.0, np.zeros(m)
+    first, second, total = np.zeros(m), np.zeros(m), 0.0
+    # The value farthest from the origin, and how much of it is one sample.
+    farthest, count = np.zeros(m), np.zeros(m)
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, n, MOMENT_ROWS):
             shifted = X[start : start + MOMENT_ROWS] - origin
-            np.maximum(largest, np.abs(shifted).max(axis=0), out=largest)
             if sample_weight is None:
                 weight = np.ones(len(shifted))
             else:
                 weight = sample_weight[start : start + MOMENT_ROWS]
+            row = np.abs(shifted).argmax(axis=0)
+            value = np.take_along_axis(shifted, row[None], axis=0)[0]
+            is_farther = np.abs(value) > np.abs(farthest)
+            farthest = np.where(is_farther, value, farthest)
+            count = np.where(is_farther, np.minimum(weight[row], 1), count)
             total += weight.sum()
             first += weight @ shifted
             np.multiply(shifted, shifted, out=shifted)
             second += weight @ shifted
         drift = first / total
-        deviation = np.sqrt(np.maximum(second / total - drift**2, 0))
+        variance = np.maximum(second / total - drift**2, 0)
+        others = np.maximum(total - count, 1e-300)
+        drift_of_others = (first - count * farthest) / others
+        of_others = (second - count * farthest**2) / others - drift_of_others**2
+        # Rounding of the sums is no variance.
+        alone = (of_others < LONE * variance) & (of_others > 1e-10 * variance)
+        drift = np.where(alone, drift_of_others, drift)
+        deviation = np.sqrt(np.where(alone, of_others, variance))
     # Squares of values above 1e154 overflow; their range still tells the scale.
-    deviation = np.where(np.isfinite(deviation), deviation, largest)
+    deviation = np.where(np.isfinite(deviation), deviation, np.abs(farthest))
     mean = origin + np.where(np.isfinite(drift), drift, 0)
     return mean, _without_rounding(mean, deviation, X.dtype)
 

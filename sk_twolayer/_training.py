@@ -805,6 +805,14 @@ def _warn(best: _Run, settings: Settings, interrupted: bool, constant: float) ->
             ConvergenceWarning,
             stacklevel=5,
         )
+    elif best.trained.choice is not None and best.trained.choice.constant:
+        warnings.warn(
+            "alpha='auto' found no network that predicts left-out samples better than "
+            f"the class shares alone do, at a cost of {constant:.4g}: all samples get "
+            "about these shares. Check the features, or give a number for alpha.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
     elif not best.converged:
         reason = f"the gradient fell below tol={settings.tol}"
         if settings.solver != "lbfgs" and _batch_size(settings, 1):
