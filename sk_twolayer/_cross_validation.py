@@ -45,7 +45,7 @@ SEARCH_ITERATIONS = 200
 # More folds leave more samples to learn from; from so many samples on, three are enough.
 MANY, FOLDS, FOLDS_OF_MANY = 1000, 5, 3
 # The search looks at so many samples at most, and of each class at so many at least.
-MOST_SAMPLES, OF_CLASS = 3000, 100
+MOST_SAMPLES, OF_CLASS = 2000, 100
 # Fewer samples say nothing of what is left out: they are then learned as they are.
 FEWEST = 10
 # A feature whose weights are 0 has 11 times the mean precision.

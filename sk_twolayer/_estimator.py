@@ -152,8 +152,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     ----------
     n_hidden : int or "auto", default="auto"
         Hidden neurons: k, the rows of W1. More follow finer detail and take longer;
-        with `alpha` at its default too many do little harm. "auto" is 30, and from
-        10 000 samples on more, up to 100 for 100 000: see `n_hidden_`.
+        with `alpha` at its default too many do little harm. "auto" is 30 for up to
+        1000 samples and grows as their square root to 100: see `n_hidden_`.
     solver : {"lbfgs", "gd", "adam"}, default="lbfgs"
         "lbfgs" (scipy's L-BFGS) reaches the lowest cost and has no learning rate to
         choose. "adam" takes steps on batches, for very many samples. "gd" is the

@@ -70,7 +70,7 @@ Array = NDArray[Any]
 # "gd" is the article's descent, which has no penalty.
 AUTO_ALPHA = {"adam": 0.3, "gd": 0.0}
 # Of n_hidden="auto": the number grows as the square root of the samples does.
-FEWEST_NEURONS, MOST_NEURONS, NEURONS_GROW_FROM = 30, 100, 10_000
+FEWEST_NEURONS, MOST_NEURONS, NEURONS_GROW_FROM = 30, 100, 1000
 # docs/benchmarks/adam_passes.py compares with MLPClassifier. Sigmoids of few neurons
 # take steps a hundred times its 0.001; they shorten, or noise would stay.
 LEARNING_RATES = {"gd": 0.5, "adam": 0.1}
@@ -122,7 +122,7 @@ class Settings(NamedTuple):
 
 
 def count_neurons(n_samples: float) -> int:
-    """Hidden neurons for so many samples: docs/benchmarks/neurons.py measures it."""
+    """Hidden neurons for so many samples: docs/benchmarks/curves.py judges it."""
     more = FEWEST_NEURONS * (n_samples / NEURONS_GROW_FROM) ** 0.5
     return int(np.clip(more, FEWEST_NEURONS, MOST_NEURONS))
 

@@ -1,0 +1,137 @@
+"""Learning curves: the defaults' log-loss on new rows, from 100 to 4000 rows to learn.
+
+    python docs/benchmarks/curves.py [--held-back] [--sizes 100,500] [--points FILE]
+
+The table by which defaults are judged. For each data set, size and one of two seeds the
+rows are drawn anew; the ratio is that to the least log-loss of logistic regression,
+MLPClassifier behind a scaler, HistGradientBoosting and this network's own best number
+for alpha (ten neurons behind a scaler, the best of six on the test rows themselves).
+`--held-back` takes the sets that no choice was made on. `--points` writes each point.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import warnings
+
+for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(name, "1")
+os.environ["PYTHONWARNINGS"] = "ignore"
+
+import numpy as np
+from _datasets import HELD_BACK, HELD_BACK_FAMILIES, TUNED, TUNED_FAMILIES, draw
+from joblib import Parallel, delayed
+from scipy.stats import rankdata
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_twolayer import TwoLayerSigmoidClassifier
+
+SIZES = (100, 250, 500, 1000, 2000, 4000)
+SEEDS = (0, 1)
+OWN = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+OURS, SHARES, BEST_ALPHA = "**default**", "class shares", "own best alpha"
+
+
+def contestants(seed):
+    scaled_mlp = make_pipeline(StandardScaler(), MLPClassifier(random_state=seed))
+    return {
+        OURS: TwoLayerSigmoidClassifier(random_state=seed),
+        "logistic, scaled": make_pipeline(
+            StandardScaler(), LogisticRegression(max_iter=1000)
+        ),
+        "MLP, scaled": scaled_mlp,
+        "HistGB": HistGradientBoostingClassifier(random_state=seed),
+    }
+
+
+def tried(model, X, y, X_test, y_test):
+    """Log-loss on the test rows, and seconds of the fit."""
+    start = time.perf_counter()
+    model.fit(X, y)
+    seconds = time.perf_counter() - start
+    loss = log_loss(y_test, model.predict_proba(X_test), labels=model.classes_)
+    return loss, seconds
+
+
+def point(name, n, seed):
+    """Each contestant's log-loss and seconds; None where the set has too few rows."""
+    warnings.simplefilter("ignore")
+    drawn = draw(name, n, seed)
+    if drawn is None:
+        return None
+    y, y_test = drawn[1], drawn[3]
+    found = {m: tried(model, *drawn) for m, model in contestants(seed).items()}
+    numbers = [
+        tried(
+            make_pipeline(
+                StandardScaler(),
+                TwoLayerSigmoidClassifier(10, alpha=alpha, random_state=seed),
+            ),
+            *drawn,
+        )
+        for alpha in OWN
+    ]
+    found[BEST_ALPHA] = min(numbers)[0], sum(seconds for _, seconds in numbers)
+    classes, count = np.unique(y, return_counts=True)
+    shares = np.tile(count / len(y), (len(y_test), 1))
+    found[SHARES] = log_loss(y_test, shares, labels=classes), 0.0
+    return (name, n, seed), found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--held-back", action="store_true")
+    parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
+    parser.add_argument("--points")
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.sizes.split(",")]
+    names = TUNED + TUNED_FAMILIES
+    if options.held_back:
+        names = HELD_BACK + HELD_BACK_FAMILIES
+    jobs = [(name, n, seed) for n in sizes[::-1] for name in names for seed in SEEDS]
+    points = Parallel(n_jobs=-1)(delayed(point)(*job) for job in jobs)
+    points = [p for p in points if p is not None]
+    if options.points:
+        with open(options.points, "w") as file:
+            for key, found in points:
+                cells = (
+                    f"{m} {loss:.4f} ({s:.2f} s)" for m, (loss, s) in found.items()
+                )
+                print(*key, *cells, sep="; ", file=file)
+    models = [m for m in points[0][1] if m != SHARES]
+    losses = np.array([[found[m][0] for m in models] for _, found in points])
+    seconds = np.array([[found[m][1] for m in models] for _, found in points])
+    shares = np.array([found[SHARES][0] for _, found in points])
+    n_of = np.array([key[1] for key, _ in points])
+    peers = [i for i, m in enumerate(models) if m != OURS]
+    ratios = losses / losses[:, peers].min(axis=1, keepdims=True)
+    geometric = np.exp(np.log(ratios).mean(axis=0))
+    rank = rankdata(losses, axis=1).mean(axis=0)
+    head = [f"n = {n}" for n in sizes]
+    print("| contestant |", *(f"{h} |" for h in head), end=" ")
+    print("all | worst | worse than class shares | mean rank | mean seconds |")
+    print("|" + " --- |" * (len(head) + 6))
+    for i, model in enumerate(models):
+        cells = [np.exp(np.log(ratios[n_of == n, i]).mean()) for n in sizes]
+        cells = " | ".join(f"{c:.2f}" for c in cells)
+        worse = int((losses[:, i] > shares).sum())
+        print(
+            f"| {model} | {cells} | **{geometric[i]:.3f}** | {ratios[:, i].max():.2f} | "
+            f"{worse} of {len(points)} | {rank[i]:.2f} | {seconds[:, i].mean():.2f} |"
+        )
+    worst = np.argsort(-ratios[:, models.index(OURS)])[:5]
+    named = (f"{' '.join(map(str, points[i][0]))} {ratios[i, 0]:.2f}" for i in worst)
+    print(
+        f"\nThe default's five worst points (set, n, seed, ratio): {'; '.join(named)}."
+    )
+
+
+if __name__ == "__main__":
+    main()
