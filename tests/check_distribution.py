@@ -18,7 +18,7 @@ def main(folder):
     ours = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "sk_twolayer").rglob("*")
-        if path.suffix in (".py", ".typed")
+        if path.suffix in (".py", ".typed", ".js", ".css", ".json")
     }
     assert packed == ours, packed ^ ours
     with tarfile.open(sdist) as archive:

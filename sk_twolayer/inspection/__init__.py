@@ -11,6 +11,7 @@ from sk_twolayer.inspection._trace import (
     MatrixTrace,
     SampleTrace,
     Trace,
+    descent,
     from_parameters,
     trace,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "SensitivityDisplay",
     "Trace",
     "WeightsDisplay",
+    "descent",
     "from_parameters",
     "gradient_check",
     "trace",

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import tempfile
+import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from sk_twolayer import network
-from sk_twolayer.inspection._html import trace_page
+from sk_twolayer.inspection._explorer import (
+    check_language,
+    explorer_frame,
+    explorer_page,
+)
 from sk_twolayer.inspection._problem import (
     Problem,
     problem_of_estimator,
@@ -137,6 +146,12 @@ class Trace:
     ----------
     problem : Problem
         Data, targets and parameters with their names.
+    frames : list of Parameters, default=None
+        Those of each iteration, ending with the problem's, where they were recorded.
+    learning_rate : float, default=1.0
+        What the explorer descends with.
+    moderation : ndarray of shape (K, n), default=None
+        Factors that draw Z2 towards 0 after a fit by evidence.
 
     Attributes
     ----------
@@ -150,8 +165,16 @@ class Trace:
         The output's activation.
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        frames: list[network.Parameters] | None = None,
+        learning_rate: float = 1.0,
+        moderation: Array | None = None,
+    ) -> None:
         X, Y, parameters, output = problem[:4]
+        self.problem, self.frames = problem, frames
+        self.learning_rate, self.moderation = learning_rate, moderation
         activations = network.forward(X, *parameters, output=output)
         gradients = network.backward(X, Y, parameters.W2, activations)
         self.output = output
@@ -244,7 +267,42 @@ class Trace:
         return f"{sizes}; cost {self.cost:.4g} nats"
 
     def _repr_html_(self) -> str:
-        return trace_page(self.matrices, self.sizes, self.summary())
+        return explorer_frame(self, "en")
+
+    def save(self, path: str | PathLike[str], *, language: str = "en") -> None:
+        """Write the explorer as one HTML file that needs nothing else.
+
+        Parameters
+        ----------
+        path : str or path
+            Where to.
+        language : {"en", "zh"}, default="en"
+            What it opens in; a button on it changes it.
+
+        Raises
+        ------
+        ValueError
+            If language is another.
+        """
+        Path(path).write_text(explorer_page(self, language), encoding="utf-8")
+
+    def show(self, *, language: str = "en") -> None:
+        """Open the explorer in the browser, from a temporary file.
+
+        Parameters
+        ----------
+        language : {"en", "zh"}, default="en"
+            What it opens in; a button on it changes it.
+
+        Raises
+        ------
+        ValueError
+            If language is another.
+        """
+        check_language(language)
+        path = Path(tempfile.mkdtemp(prefix="sk_twolayer-")) / "trace.html"
+        self.save(path, language=language)
+        webbrowser.open(path.as_uri())
 
     def to_dict(self) -> dict[str, dict[str, Any]]:
         """Everything as plain Python: what JSON can hold.
@@ -509,3 +567,58 @@ def from_parameters(
         If a matrix is not of the shape that the others need.
     """
     return Trace(problem_of_parameters(X, Y, (W1, b1, W2, b2), output, feature_names))
+
+
+def descent(
+    X: Any,
+    Y: Any,
+    parameters: Sequence[Any],
+    learning_rate: float,
+    n_steps: int,
+    *,
+    output: str = "sigmoid",
+    feature_names: Sequence[str] | None = None,
+) -> Trace:
+    """The article's gradient descent, every iteration recorded.
+
+    Parameters
+    ----------
+    X : array-like of shape (m, n), float
+        Input, samples in columns.
+    Y : array-like of shape (K, n), float
+        Targets, 0 or 1.
+    parameters : sequence of four array-likes
+        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1) to begin with.
+    learning_rate : float
+        Step length, above 0.
+    n_steps : int
+        Steps, at least 1.
+    output : {"sigmoid", "softmax"}, default="sigmoid"
+        The output's activation.
+    feature_names : sequence of str of length m, default=None
+        Names of the features; None is x0, x1, ...
+
+    Returns
+    -------
+    Trace
+        The last iteration's matrices; its page plays them all.
+
+    Raises
+    ------
+    ValueError
+        If a matrix is not of the shape that the others need, learning_rate is not a
+        positive number or n_steps not a positive integer.
+    """
+    if not (learning_rate > 0 and math.isfinite(learning_rate)):
+        raise ValueError(f"learning_rate={learning_rate!r}; it must be above 0.")
+    if n_steps < 1 or n_steps != int(n_steps):
+        raise ValueError(f"n_steps={n_steps!r}; it must be an integer of at least 1.")
+    problem = problem_of_parameters(X, Y, parameters, output, feature_names)
+    frames = [problem.parameters]
+    for _ in range(n_steps):
+        activations = network.forward(problem.X, *frames[-1], output=output)
+        gradients = network.backward(problem.X, problem.Y, frames[-1].W2, activations)
+        frames.append(
+            network.gradient_descent_step(frames[-1], gradients, learning_rate)
+        )
+    return Trace(problem._replace(parameters=frames[-1]), frames, learning_rate)
