@@ -22,6 +22,7 @@ myst_heading_anchors = 3
 html_theme = "pydata_sphinx_theme"
 html_title = f"sk_twolayer {version}"
 html_static_path = ["_static"]
+html_css_files, html_js_files = ["explorer.css"], ["frames.js"]
 html_theme_options = {
     "navigation_with_keys": True,
     "navbar_end": ["version-switcher", "theme-switcher"],
@@ -44,5 +45,17 @@ sphinx_gallery_conf = {
 # Short runs that end before they converge are the point of some examples.
 warnings.filterwarnings("ignore", message=".*stopped at max_iter", append=True)
 
-# The trace shown in "The matrices": drawn with each build, so that it is never stale.
-runpy.run_path(str(Path(__file__).parent / "images" / "trace.py"))
+# The traces shown on the pages: drawn with each build, so that they are never stale.
+for script in ("trace.py", "lesson.py"):
+    runpy.run_path(str(Path(__file__).parent / "images" / script))
+
+
+def chinese(app, pagename, templatename, context, doctree):
+    """A Chinese page says so, for screen readers and the choice of glyphs."""
+    if pagename.endswith("_zh"):
+        context["language"] = "zh-CN"
+
+
+def setup(app):
+    """Sphinx calls it."""
+    app.connect("html-page-context", chinese)

@@ -134,6 +134,7 @@ function recall() {
 	at = clamp(floor(+one("i")) || 0, last());
 	step = s.has("s") && small() ? clamp(to || 0, ORDER.length + 1) : -1;
 	[asking, turned, tiny] = ["q", "t", "c"].map(key => s.has(key));
+	root.classList.toggle("plain", s.has("h"));
 	wrong = small() && /^[tknr]$/.test(one("b")) ? one("b") : "";
 	const [name, r, c] = one("at").split("."), sizes = size();
 	if (NAMES.includes(name) && +r < sizes[SPEC[name].a] && +c < sizes[SPEC[name].b]) select = [name, +r, +c];
@@ -219,7 +220,8 @@ const slider = (id, min, max, value, label, act) => el("input", {type: "range", 
 const tools = () => el("div.tools");
 const colours = (a, b) => el("span.shape", "(", el("i.a" + letter(a), letter(a)), ", ", el("i.a" + letter(b), letter(b)), ")");
 const place = (node, column, row, span = 1) => {
-	const below = column > 5 && mode("stack");
+	const back = column > 5, below = back && mode("stack");
+	if (back) node.classList.add("back");
 	node.style.gridColumn = `${below ? column - 5 : column} / span ${span}`;
 	node.style.gridRow = row + (below ? 3 + STRIP : 1);
 	return node;
@@ -251,7 +253,7 @@ function matrix(name) {
 	const body = shown[p].map(i => el("tr", {role: "row"}, ...shown[q].map(j => flip ? mine[j][i] : mine[i][j])));
 	const table = el("table", {role: "grid", "aria-labelledby": "t-" + name, style: `--r:var(--${p});--q:var(--${q});width:calc(${shown[q].length} * var(--c) + 3px)`}, el("tbody", {role: "rowgroup"}, ...body));
 	const text = name === "G" ? t("evidence") : column === 7 || column === 8 ? "" : equation;
-	return place(el("div.matrix#m-" + name, el("div.caption#t-" + name, el("b", symbol(name)), el("span", ` ${text} `), colours(p, q)), table), column, row);
+	return place(el("div.matrix#m-" + name, el("div.caption#t-" + name, el("b", symbol(name)), el("span", text && text + " "), colours(p, q)), table), column, row);
 }
 const head = (axis, text) => i => el("button.head a" + axis, {type: "button", ariaPressed: "false", "data-at": axis + "." + i, ariaLabel: named(axis, i), onclick: () => pick(String(select) === `${axis},${i}` ? null : [axis, i])}, text ? given(axis, i) ?? named(axis, i) : String(number(axis, i)));
 const heads = (axis, column, row, span, text) => place(el("div.heads" + (row ? "" : " top"), ...shown[axis].map(head(axis, text))), column, row, span);
@@ -266,7 +268,7 @@ function build() {
 	stage.append(...NAMES.map(matrix), el("div.#frames", {ariaHidden: "true"}));
 	scales();
 	stage.append(side());
-	$("app").replaceChildren(bar(), stage, el("section.#read", {ariaLive: "polite", ariaLabel: t("sum")}));
+	$("app").replaceChildren(bar(), stage, el("section.#read", {ariaLive: "polite"}));
 	update();
 	if (active) $(active)?.focus({preventScroll: true});
 }
@@ -291,7 +293,7 @@ function bar() {
 		if (axis === "K" && sizes.K <= LIMIT.K) continue;
 		const label = el("label.size", el("b.a" + axis, axis)), drag = live && sizes[axis] <= LIMIT[axis];
 		if (drag) label.append(slider("size-" + axis, 1, LIMIT[axis], sizes[axis], t(axis), v => resize(axis, v)));
-		if (shown[axis].length < sizes[axis] || wanted[axis]) label.append(el("input", {type: "text", id: "choice-" + axis, value: shown[axis].map(i => number(axis, i)).join(" "), ariaLabel: `${t("shown")} ${t(axis)}`, onchange: e => pickShown(axis, e.target.value)}), t("of", D.total[axis]));
+		if (shown[axis].length < sizes[axis] || wanted[axis]) label.append(el("input", {type: "text", id: "choice-" + axis, value: shown[axis].map(i => number(axis, i)).join(" "), ariaLabel: t(axis), onchange: e => pickShown(axis, e.target.value)}), t("of", D.total[axis]));
 		else label.append(String(sizes[axis]));
 		label.append(el("span", t(axis)));
 		group.append(label);
@@ -303,12 +305,8 @@ function bar() {
 }
 const svg = (tag, more) => { const node = document.createElementNS("http://www.w3.org/2000/svg", tag); for (const key in more) node.setAttribute(key, more[key]); return node; };
 function side() {
-	const box = el("aside", {ariaLabel: t("pictures")}), figure = (key, node) => box.append(el("figure", el("figcaption", t(key)), node));
-	if (last()) {
-		const picture = svg("svg", {id: "curve", viewBox: "0 0 200 70", role: "img", "aria-label": t("curve")});
-		picture.addEventListener("pointerdown", e => { const r = boxOf(picture); go(round((e.clientX - r.left) / r.width * last())); });
-		figure("curve", picture);
-	}
+	const box = el("div.side"), figure = (key, node) => box.append(el("figure", el("figcaption", t(key)), node));
+	if (last()) figure("curve", svg("svg", {id: "curve", viewBox: "0 0 200 70", role: "img", "aria-label": t("curve")}));
 	if (X.length === 2 && !D.given) figure("boundary", el("canvas.#boundary", {width: 400, height: 400, role: "img", ariaLabel: t("boundary")}));
 	box.append(el("div.legend", el("span.#low"), el("span.ramp", {role: "img", ariaLabel: t("legend")}), el("span.#high")));
 	if (scale.own) box.append(el("p.note", t("own_scale")));
@@ -319,7 +317,7 @@ function side() {
 function scales() {
 	const spread = X.map(row => { const mean = total(row) / row.length; return [mean, Math.sqrt(total(row.map(v => (v - mean) ** 2)) / row.length) || 1]; });
 	const tops = X.map(row => max(...row.map(abs))).filter(v => v > 0), found = {}, N = last();
-	scale = {own: max(...tops) > 20 * min(...tops) || spread.some(([mean, s]) => s !== 1 && abs(mean) > 4 * s), spread, limit: {}};
+	scale = {own: max(...tops) > 20 * min(...tops) || spread.some(([mean, s]) => s !== 1 && abs(mean) > 20 * s), spread, limit: {}};
 	for (const f of N ? range(9) : [0]) {
 		const i = round(f * N / 8);
 		ensure(i);
@@ -351,6 +349,7 @@ function update() {
 	else if (wrong) text = check(p, V);
 	if (done) V = {...V, ...descend(p)};
 	$("message").textContent = text;
+	root.classList.toggle("fore", mode("plain") && step >= 0 && step < 5);
 	for (const name of NAMES) {
 		const box = $("m-" + name), empty = hidden.has(name);
 		box.classList.toggle("now", name === ORDER[step - 1] || done && WEIGHTS.includes(name));
@@ -515,6 +514,7 @@ function move(by, said = null) {
 	const name = step > ORDER.length ? "W1" : ORDER[step - 1];
 	select = name ? [name, shown[SPEC[name].a][0], shown[SPEC[name].b][0]] : null;
 	update();
+	$("m-" + name)?.scrollIntoView({block: "nearest"});
 }
 function edit(name, r, c, text) {
 	const v = Number(text), put = A => map(A, (old, i, j) => i === r && j === c ? v : old);
