@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+from html import unescape
 from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
@@ -562,6 +563,24 @@ def test_in_a_page_it_is_sandboxed_and_takes_the_pages_theme(page):
         driver.switch_to.default_content()
         driver.refresh()
     assert "allow-same-origin" not in frame
+
+
+def test_a_samples_trace_opens_with_its_column_lit(page):
+    X, Y, parameters = softmax_problem(3, 40, 2)
+    trace = inspection.from_parameters(X, Y, *parameters, output="softmax")
+    for i in (3, -1):
+        fragment = trace.sample(i)._repr_html_()
+        page.open(unescape(fragment.split('srcdoc="')[1].split('"')[0]))
+        lit = page.run(
+            "return document.querySelector('.head[aria-pressed=true]').textContent"
+        )
+        assert int(lit) == i % 40 + 1
+
+
+def test_a_gradient_check_shows_its_verdict():
+    check = inspection.gradient_check(PARAMETERS, X, Y)
+    text = unescape(re.sub("<.*?>", " ", check._repr_html_()))
+    assert text.split() == str(check).split() and "passed" in text
 
 
 class Cells(HTMLParser):

@@ -116,14 +116,33 @@ def test_equations_inner_dimensions_match():
                 assert inner == right.split(":")[1].split(",")[0], matrix.terms
 
 
-def test_text_is_a_table_with_letters_and_numbers():
-    model, X, y, _ = fitted("binary")
-    lines = str(inspection.trace(model, X, y)).splitlines()
-    assert lines[0].startswith("m = 3 features, n = 40 samples, k = 4 hidden neurons")
-    assert len(lines) == 2 + 1 + 16
-    column = lines[2].index("shape")
-    assert all(line[column] == "(" for line in lines[3:])
+@pytest.mark.parametrize("kind", KINDS)
+def test_text_is_a_table_whose_lines_are_python(kind):
+    model, X, y, _ = fitted(kind)
+    trace = inspection.trace(model, X, y)
+    lines = str(trace).splitlines()
+    assert lines[0].startswith("# m = 3 features, n = 40 samples, k = 4 hidden neurons")
+    assert len(lines) == 1 + 16
+    column = lines[1].index("#")
+    assert all(line[column] == "#" for line in lines[1:])
     assert any("(k, n) = (4, 40)" in line for line in lines)
+    space = {
+        m.name: m.values
+        for m in trace
+        if m.name in ("X", "Y", *network.Parameters._fields)
+    }
+    space |= {"exp": np.exp, "n": 40}
+    exec("\n".join(lines), space)  # noqa: S102
+    for matrix in trace:
+        np.testing.assert_allclose(space[matrix.name], matrix.values, atol=1e-12)
+
+
+def test_text_is_for_terminals_of_any_encoding():
+    model, X, y, _ = fitted("multiclass")
+    trace = inspection.trace(model, X, y)
+    check = inspection.gradient_check(model, X, y)
+    for text in (trace, repr(trace), trace.sample(0), *trace, check):
+        str(text).encode("ascii")
 
 
 def test_frame_and_dict():
@@ -145,13 +164,22 @@ def test_samples_parts_sum_to_the_whole_and_can_be_checked_by_hand(kind):
     for name in ("dW2", "db2", "dW1", "db1"):
         total = sum(trace.sample(i).values[name] for i in range(40))
         np.testing.assert_allclose(total, trace[name].values, rtol=0, atol=1e-15)
-    # A pocket calculator: evaluate the printed sums.
-    text = str(trace.sample(-1)).replace("−", "-").replace("×", "*")
-    assert "column 39 of 40" in text
-    sums = re.findall(r": (\(?[-\d.e+* ()]+) = (-?[\d.e+-]+)$", text, re.MULTILINE)
-    assert len(sums) == 4 + len(trace["Z2"].values) + 4
-    for expression, result in sums:
-        assert eval(expression) == pytest.approx(float(result), rel=2e-4, abs=1e-5)
+    # Each line, pasted, gives what its comment says.
+    text = str(trace.sample(-1))
+    assert "column 39 of 40" in text and max(map(len, text.splitlines())) <= 80
+    lines = [
+        line for line in text.splitlines() if re.search(r"\S  # \w.* = -?\d", line)
+    ]
+    assert len(lines) > 3 * 4
+    for line in lines:
+        code, comment = line.split("  # ")
+        value = eval(code, {"exp": np.exp, "log": np.log})
+        wanted = [float(v) for v in comment.split(" = ")[1].split(", ")]
+        np.testing.assert_allclose(np.ravel(value), wanted, rtol=2e-4, atol=1e-5)
+    exec(text, {})  # noqa: S102
+    column = trace.sample(-1).values
+    cost = network.cross_entropy(column["Z2"], column["Y"], output=trace.output)
+    assert re.search(rf"# cost.*= {cost:.6g}\n", text, re.DOTALL)
     with pytest.raises(IndexError, match="there are 40"):
         trace.sample(40)
 

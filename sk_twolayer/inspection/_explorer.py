@@ -61,7 +61,7 @@ def check_language(language: str) -> None:
         raise ValueError(f"language={language!r}; it must be 'en' or 'zh'.")
 
 
-def explorer_page(trace: Trace, language: str) -> str:
+def explorer_page(trace: Trace, language: str, sample: int | None = None) -> str:
     """A whole HTML page.
 
     Parameters
@@ -70,6 +70,8 @@ def explorer_page(trace: Trace, language: str) -> str:
         What it shows.
     language : {"en", "zh"}
         What it opens in.
+    sample : int, default=None
+        Whose column is lit.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def explorer_page(trace: Trace, language: str) -> str:
         for end in (".css", ".js", ".json")
     )
     dictionary = json.loads(strings)
-    data = _data(trace)
+    data = _data(trace, sample)
     data |= {"language": language, "strings": dictionary}
     # A script's text ends at "</script" wherever it stands; JSON has another way to
     # write "<".
@@ -102,7 +104,7 @@ def explorer_page(trace: Trace, language: str) -> str:
     )
 
 
-def explorer_frame(trace: Trace, language: str) -> str:
+def explorer_frame(trace: Trace, language: str, sample: int | None = None) -> str:
     """The page in a sandboxed frame, for notebooks and the docs.
 
     Parameters
@@ -111,13 +113,15 @@ def explorer_frame(trace: Trace, language: str) -> str:
         What it shows.
     language : {"en", "zh"}
         What it opens in.
+    sample : int, default=None
+        Whose column is lit.
 
     Returns
     -------
     str
         A fragment of HTML.
     """
-    page = escape(explorer_page(trace, language))
+    page = escape(explorer_page(trace, language, sample))
     return (
         '<iframe sandbox="allow-scripts" loading="lazy" title="sk_twolayer" '
         f'style="width:100%;height:720px;border:0" srcdoc="{page}"></iframe>{HOST}'
@@ -139,17 +143,21 @@ def _static(trace: Trace) -> str:
     return f"<p>{escape(trace.summary())}</p>" + "".join(tables)
 
 
-def _data(trace: Trace) -> dict[str, Any]:
+def _data(trace: Trace, sample: int | None) -> dict[str, Any]:
     """What the script reads: all data, or chosen entries of a pass computed here."""
     problem = trace.problem
     X, Y, parameters, output = problem[:4]
     frames = trace.frames or [parameters]
     order = _order(X, Y, frames[-1])
+    if sample is not None:
+        order["n"].remove(sample)
+        order["n"].insert(0, sample)
     data: dict[str, Any] = {
         "output": output,
         "rate": trace.learning_rate,
         "order": order,
         "total": trace.sizes,
+        "moment": "" if sample is None else f"at=n.{sample}",
         "moderation": None if trace.moderation is None else trace.moderation.tolist(),
     }
     names = {"m": problem.features, "n": problem.samples, "K": problem.outputs}
@@ -172,6 +180,8 @@ def _data(trace: Trace) -> dict[str, Any]:
     given = {name: each.tolist() for name, each in chosen.items()}
     data["frames"] = [[given[name] for name in ("W1", "b1", "W2", "b2")]]
     data |= {"X": given["X"], "Y": given["Y"], "index": index, "order": None}
+    if sample is not None:
+        data["moment"] = f"at=n.{index['n'].index(sample)}"
     data["given"] = given | {"cost": trace.cost}
     if trace.moderation is not None:
         data["moderation"] = trace.moderation[np.ix_(index["K"], index["n"])].tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,6 +72,11 @@ class GradientCheck(NamedTuple):
             f"(tol {self.tol:g})"
         )
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        *rows, verdict = (escape(line) for line in str(self).splitlines())
+        table = "\n".join(rows)
+        return f"<pre>{table}</pre><p><strong>{verdict}</strong></p>"
 
 
 def gradient_check(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import textwrap
 import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from sk_twolayer import network
@@ -62,6 +64,22 @@ STEPS = [
     ),
     ("db1", "∂b¹", "db1 = (1/n) Σₙ dZ1", ["db1:k,1", "= ¹⁄ₙ Σ", "dZ1:k,n"]),
 ]
+# The same as Python, in ASCII: what a terminal shows and what is pasted from it.
+CODE = {
+    "Z1": "W1 @ X + b1",
+    "A1": "1 / (1 + exp(-Z1))",
+    "Z2": "W2 @ A1 + b2",
+    "A2": "1 / (1 + exp(-Z2))",
+    "dZ2": "A2 - Y",
+    "dW2": "dZ2 @ A1.T / n",
+    "db2": "dZ2.mean(axis=1, keepdims=True)",
+    "dZ1": "W2.T @ dZ2 * A1 * (1 - A1)",
+    "dW1": "dZ1 @ X.T / n",
+    "db1": "dZ1.mean(axis=1, keepdims=True)",
+}
+# Characters in a line of a sample's sums.
+WIDTH = 76
+SOFTMAX = "exp(Z2) / exp(Z2).sum(axis=0)"
 MEANINGS = {
     "m": "feature",
     "n": "sample",
@@ -140,7 +158,8 @@ def _meaning(side: str, letter: str) -> str:
 class Trace:
     """Every matrix of one forward and backward pass, in order.
 
-    `str` gives a table for the terminal; a notebook shows a page.
+    `str` gives a table for the terminal, whose lines are Python; a notebook shows the
+    explorer, which `save` writes to a file and `show` opens.
 
     Parameters
     ----------
@@ -237,17 +256,20 @@ class Trace:
         return len(self.matrices)
 
     def __str__(self) -> str:
-        lines = [
-            (m.name, m.equation, m.shape_text, f"{m.rows}, {m.columns}", _glance(m))
-            for m in self.matrices
-        ]
-        head = ("", "equation", "shape", "meaning", "values")
-        widths = [max(len(row[i]) for row in [head, *lines]) for i in range(5)]
+        codes = [f"{m.name} = {self._code(m.name)}".removesuffix(" = ") for m in self]
+        shapes = [f"# {m.shape_text}" for m in self]
+        sides = [" x ".join(filter(None, map(MEANINGS.get, m.axes))) for m in self]
+        columns = [codes, shapes, sides, [_glance(m) for m in self]]
+        widths = [max(map(len, column)) for column in columns]
         table = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
-            for row in [head, *lines]
+            "  ".join(map(str.ljust, row, widths)).rstrip() for row in zip(*columns)
         ]
-        return "\n".join([self.summary(), "", *table])
+        return "\n".join([f"# {self.summary()}", *table])
+
+    def _code(self, name: str) -> str:
+        """How the matrix is computed, as Python; empty for a given one."""
+        softmax = name == "A2" and self.output == "softmax"
+        return SOFTMAX if softmax else CODE.get(name, "")
 
     def __repr__(self) -> str:
         return f"Trace({self.summary()})"
@@ -422,63 +444,90 @@ class SampleTrace:
         t, v = self._trace, self.values
         n = t.sizes["n"]
         W1, b1, W2, b2 = (t[name].values for name in ("W1", "b1", "W2", "b2"))
-        lines = [
-            f"sample {t['X'].column_labels[self.index]} "
-            + f"(column {self.index} of {n}), numbers to six digits",
-            "",
-            "X",
-        ]
-        lines += [f"  {f} = {_number(x)}" for f, x in zip(t._features, v["X"][:, 0])]
-        lines.append("Z1 = W1 X + b1, then A1 = σ(Z1) = 1 / (1 + exp(−Z1))")
-        for j, name in enumerate(t["Z1"].row_labels):
-            total = _sum(W1[j], v["X"][:, 0], b1[j, 0])
-            lines.append(f"  {name}: {total} = {_number(v['Z1'][j, 0])}")
-            lines.append(f"    A1 = {_number(v['A1'][j, 0])}")
-        lines.append(f"Z2 = W2 A1 + b2, then {t['A2'].equation}, dZ2 = A2 − Y")
-        for o, name in enumerate(t["Z2"].row_labels):
-            total = _sum(W2[o], v["A1"][:, 0], b2[o, 0])
-            lines.append(f"  {name}: {total} = {_number(v['Z2'][o, 0])}")
-            lines.append(
-                f"    A2 = {_number(v['A2'][o, 0])}, "
-                f"dZ2 = {_number(v['A2'][o, 0])} − {_number(v['Y'][o, 0])}"
-                f" = {_number(v['dZ2'][o, 0])}"
-            )
-        lines.append("dZ1 = W2ᵀ dZ2 ∗ A1 (1 − A1)")
-        for j, name in enumerate(t["Z1"].row_labels):
-            total = _sum(W2[:, j], v["dZ2"][:, 0])
-            a = _number(v["A1"][j, 0])
-            lines.append(
-                f"  {name}: ({total}) × {a} × (1 − {a}) = {_number(v['dZ1'][j, 0])}"
-            )
-        lines.append(
-            f"this sample's part of dW2 is dZ2 A1ᵀ / {n}, of dW1 it is dZ1 Xᵀ / {n}:"
+        X, A1, Z2, A2, Y, dZ2 = (
+            v[name][:, 0] for name in ("X", "A1", "Z2", "A2", "Y", "dZ2")
         )
-        for name in ("dW2", "db2", "dW1", "db1"):
-            entry = _number(v[name][0, 0])
-            lines.append(f"  {name}[0, 0]: {entry}")
+        lines = [
+            f"# sample {t['X'].column_labels[self.index]} (column {self.index} of {n})",
+            "# Numbers are to six digits; each line is Python.",
+            "from math import exp, log",
+            "# X",
+        ]
+        lines += [f"{_number(x)}  # {f}" for f, x in zip(t._features, X, strict=True)]
+        lines.append(f"# Z1 = {t._code('Z1')}, A1 = {t._code('A1')}")
+        for j, name in enumerate(t["Z1"].row_labels):
+            lines += _line(_sum(W1[j], X, b1[j, 0]), f"Z1, {name}", v["Z1"][j, 0])
+            lines += _line(f"1 / (1 + exp({_number(-v['Z1'][j, 0])}))", "A1", A1[j])
+        lines.append(f"# Z2 = {t._code('Z2')}, A2 = {t._code('A2')}, dZ2 = A2 - Y")
+        exps = " + ".join(f"exp({_number(z)})" for z in Z2)
+        costs = []
+        for o, name in enumerate(t["Z2"].row_labels):
+            lines += _line(_sum(W2[o], A1, b2[o, 0]), f"Z2, {name}", Z2[o])
+            if t.output == "softmax":
+                lines += _line(f"exp({_number(Z2[o])}) / ({exps})", "A2", A2[o])
+                costs += [f"log({exps}) - {_factor(Z2[o])}"] if Y[o] else []
+            else:
+                lines += _line(f"1 / (1 + exp({_number(-Z2[o])}))", "A2", A2[o])
+                # -log A2, or -log(1 - A2), which do not round to log 0.
+                costs.append(f"log(1 + exp({_number(-Z2[o] if Y[o] else Z2[o])}))")
+            lines += _line(f"{_number(A2[o])} - {_number(Y[o])}", "dZ2", dZ2[o])
+        lines.append("# the sample's cost")
+        cost = network.cross_entropy(v["Z2"], v["Y"], output=t.output)
+        lines += _line(" + ".join(costs), "cost", cost)
+        lines.append(f"# dZ1 = {t._code('dZ1')}")
+        for j, name in enumerate(t["Z1"].row_labels):
+            a, total = _number(A1[j]), _sum(W2[:, j], dZ2)
+            text = f"({total}) * {a} * (1 - {a})"
+            lines += _line(text, f"dZ1, {name}", v["dZ1"][j, 0])
+        lines.append("# the sample's part of the gradients, which add up over samples")
+        for name, left, right in (("dW2", dZ2, A1), ("dW1", v["dZ1"][:, 0], X)):
+            for i, each in enumerate(left):
+                terms = (f"{_factor(each)}*{_factor(x)}/{n}" for x in right)
+                lines += _line(f"[{', '.join(terms)}]", f"{name}[{i}]", v[name][i])
+                lines += _line(f"{_factor(each)}/{n}", f"db{name[2]}[{i}]", each / n)
         return "\n".join(lines)
 
     def __repr__(self) -> str:
         return f"SampleTrace(column {self.index} of {self._trace.sizes['n']})"
 
+    def _repr_html_(self) -> str:
+        return explorer_frame(self._trace, "en", self.index)
+
 
 def _number(value: float) -> str:
-    return f"{value:.6g}".replace("-", "−")
+    return f"{value:.6g}"
+
+
+def _factor(value: float) -> str:
+    """A number that can stand in a product."""
+    return f"({_number(value)})" if value < 0 else _number(value)
 
 
 def _sum(weights: Array, inputs: Array, bias: float | None = None) -> str:
     """The sum of products as one would type it."""
-    text = " + ".join(
-        f"{_number(w)} × {_number(x)}" for w, x in zip(weights, inputs, strict=True)
-    )
-    return text if bias is None else f"{text} + {_number(bias)}"
+    terms = [f"{_factor(w)}*{_factor(x)}" for w, x in zip(weights, inputs, strict=True)]
+    return " + ".join(terms if bias is None else [*terms, _factor(bias)])
+
+
+def _line(code: str, name: str, value: Any) -> list[str]:
+    """Code with what it gives; a long one within brackets, on several lines."""
+    result = ", ".join(map(_number, np.atleast_1d(value)))
+    comment = f"  # {name} = {result}"
+    if len(code + comment) <= WIDTH:
+        return [code + comment]
+    code = code if code.startswith("[") else f"({code})"
+    wrap = textwrap.TextWrapper(WIDTH, break_long_words=False, break_on_hyphens=False)
+    wrap.subsequent_indent = " "
+    lines = [f"# {name}", *wrap.wrap(code)]
+    wrap.initial_indent = wrap.subsequent_indent = "# "
+    return lines + wrap.wrap(f"= {result}")
 
 
 def _glance(matrix: MatrixTrace) -> str:
     """The first entries of the first row."""
     first = matrix.values[0]
     text = " ".join(f"{value:.3g}" for value in first[:3])
-    return text + (" …" if matrix.values.size > 3 else "")
+    return text + (" ..." if matrix.values.size > 3 else "")
 
 
 def trace(estimator: Any, X: Any, y: Any) -> Trace:

@@ -116,7 +116,7 @@ function remember() {
 	history.replaceState(null, "", "#" + s);
 }
 function recall() {
-	const s = new URLSearchParams(location.hash.slice(1)), one = key => s.get(key) ?? "";
+	const s = new URLSearchParams(location.hash.slice(1) || D.moment), one = key => s.get(key) ?? "";
 	const load = (x, y, f) => { [X, Y] = [x, y]; F = f.map(q => each((_, i) => q[i])); };
 	const original = () => { load(D.X, D.Y, D.frames); recorded = F.length > 1; edited = false; };
 	costs = []; wanted = {}; answer = select = null;
