@@ -87,6 +87,7 @@ OPTIONAL = (
     "feature_relevance_",
     "log_evidence_curve_",
     "alpha_curve_",
+    "round_n_iter_",
     "evidence_method_",
     "moderation_",
     "_moderation_limit",
@@ -269,6 +270,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         less were left.
     alpha_curve_ : ndarray of shape (rounds, 2) or (rounds, m + 1), float64
         Precisions that were tried.
+    round_n_iter_ : list of int
+        Iterations of `loss_curve_` done at the end of each round of the evidence.
     evidence_method_ : {"exact", "kernel", "lanczos"}
         How the Gauss-Newton matrix was handled: whole, by its n K rows where these are
         fewer than parameters, or estimated from products.
@@ -748,6 +751,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             self.evidence_method_ = found.method
             self.log_evidence_curve_ = [value for _, value in found.rounds]
             self.alpha_curve_ = np.array([alpha for alpha, _ in found.rounds])
+            self.round_n_iter_ = found.ends
         if trained.choice is not None and trained.alpha is not None:
             self.alpha_ = trained.alpha
             self.feature_relevance_ = 1 / np.sqrt(trained.alpha[:-1])

@@ -171,6 +171,8 @@ class EvidenceSolution(NamedTuple):
         its round.
     rounds : list of tuple of (ndarray of shape (n_groups,), float)
         Precisions that were tried, and their log evidence in nats.
+    ends : list of int
+        Iterations done at the end of each round.
     converged : bool
         Whether the last round reached the tolerance.
     interrupted : bool
@@ -183,6 +185,7 @@ class EvidenceSolution(NamedTuple):
     method: str
     history: list[float]
     rounds: list[tuple[Array, float]]
+    ends: list[int]
     converged: bool
     interrupted: bool
 
@@ -229,6 +232,7 @@ class _Search:
         self.curvature = Curvature(objective)
         self.history: list[float] = []
         self.rounds: list[tuple[Array, float]] = []
+        self.ends: list[int] = []
         self.best: Evidence | None = None
         self.stopped, self.converged = False, True
         self._max_iter, self._report, self._progress = max_iter, report, progress
@@ -361,6 +365,7 @@ class _Search:
         norm = prior.sums(theta * theta)
         found = Evidence(theta, alpha, cost, log_evidence, gamma, norm, posterior)
         self.rounds.append((alpha, log_evidence))
+        self.ends.append(len(self.history) - 1)
         self._progress(found)
         return found
 
@@ -438,6 +443,7 @@ def maximise_evidence(
         search.curvature.method,
         search.history,
         search.rounds,
+        search.ends,
         search.converged,
         interrupted,
     )

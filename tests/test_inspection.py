@@ -338,18 +338,87 @@ def test_network_display_draws_what_fits():
         inspection.NetworkDisplay.from_estimator(model, feature_names=["a", "b"])
 
 
-def test_weights_display_shows_both_matrices():
+def test_weights_display_shows_both_matrices_on_the_features_own_scale():
     X, y = load_wine(return_X_y=True, as_frame=True)
     model = TwoLayerSigmoidClassifier(5, random_state=0).fit(X, y)
     display = inspection.WeightsDisplay.from_estimator(model)
-    np.testing.assert_array_equal(display.images_[0].get_array(), model.W1_)
+    W1 = model.W1_ * X.to_numpy().std(axis=0)
+    np.testing.assert_allclose(display.images_[0].get_array(), W1, rtol=1e-6)
     np.testing.assert_array_equal(display.images_[1].get_array(), model.W2_)
     low, high = display.images_[0].get_clim()
-    assert low == -high == -np.abs(model.W1_).max()
+    assert low == -high and high == pytest.approx(np.abs(W1).max(), rel=1e-6)
+    # Blue above 0 and orange below, as everywhere.
+    (r, _, b, _), (s, _, c, _) = display.images_[1].cmap([1.0, 0.0])
+    assert b > r and s > c
     labels = [t.get_text() for t in display.ax_[0].get_xticklabels()]
     assert "alcohol" in labels and "proline" in labels
+    numbers = [float(text.get_text()) for text in display.ax_[1].texts]
+    np.testing.assert_allclose(numbers, model.W2_.ravel(), rtol=0.06)
+    assert not display.ax_[0].texts, "65 cells in 13 columns are too narrow for numbers"
     _, axes = matplotlib.pyplot.subplots(2)
     assert inspection.WeightsDisplay.from_estimator(model, ax=axes).ax_[0] is axes[0]
+
+
+def test_weights_display_of_a_given_alpha_takes_the_scale_from_samples():
+    X, y = load_wine(return_X_y=True)
+    model = TwoLayerSigmoidClassifier(2, alpha=1.0, random_state=0).fit(X, y)
+    display = inspection.WeightsDisplay.from_estimator(model)
+    np.testing.assert_array_equal(display.images_[0].get_array(), model.W1_)
+    assert "deviation" not in display.ax_[0].get_title()
+    for given in (X, sparse.csr_array(X)):
+        display = inspection.WeightsDisplay.from_estimator(model, given)
+        np.testing.assert_allclose(
+            display.images_[0].get_array(), model.W1_ * X.std(axis=0)
+        )
+        assert "deviation" in display.ax_[0].get_title()
+    network_display = inspection.NetworkDisplay.from_estimator(model, X, max_inputs=3)
+    largest = np.argsort(-np.abs(model.W1_ * X.std(axis=0)).sum(axis=0))[:3]
+    drawn = {text.get_text() for text in network_display.ax_.texts}
+    assert {f"x{i}" for i in largest} <= drawn
+
+
+@pytest.mark.parametrize("n_hidden", [1, 4, 16])
+@pytest.mark.parametrize("data", [load_iris, load_breast_cancer])
+def test_labels_do_not_collide(data, n_hidden):
+    X, y = data(return_X_y=True, as_frame=True)
+    model = TwoLayerSigmoidClassifier(n_hidden, alpha=1.0, max_iter=5, random_state=0)
+    model.fit(X, y)
+    for display in (
+        inspection.NetworkDisplay.from_estimator(model),
+        inspection.WeightsDisplay.from_estimator(model, X),
+        inspection.SensitivityDisplay.from_estimator(model, X),
+    ):
+        display.figure_.canvas.draw()
+        boxes = [
+            text.get_window_extent()
+            for ax in display.figure_.axes
+            for text in [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels()]
+            if text.get_text()
+        ]
+        # A tick beyond an axis has a label that isn't drawn.
+        whole = display.figure_.bbox
+        boxes = [box for box in boxes if whole.contains(box.x0, box.y0)]
+        assert len(boxes) > 4
+        for i, box in enumerate(boxes):
+            assert not [other for other in boxes[:i] if box.overlaps(other)]
+        matplotlib.pyplot.close(display.figure_)
+
+
+def test_rounds_of_the_search_for_alpha_are_marked():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = TwoLayerSigmoidClassifier(3, random_state=0).fit(X, y)
+    ends = model.round_n_iter_
+    assert len(ends) == len(model.log_evidence_curve_) > 1
+    assert ends == sorted(ends) and ends[-1] == model.n_iter_
+    # Within a round L-BFGS descends.
+    rises = np.flatnonzero(np.diff(model.loss_curve_) > 1e-12)
+    assert len(rises) and set(rises) <= set(ends)
+    display = inspection.LossCurveDisplay.from_estimator(model)
+    marked = [segment[0][0] for segment in display.round_lines_.get_segments()]
+    assert marked == ends[:-1]
+    model.set_params(alpha=1.0).fit(X, y)
+    assert not hasattr(model, "round_n_iter_")
+    assert inspection.LossCurveDisplay.from_estimator(model).round_lines_ is None
 
 
 @pytest.mark.parametrize("kind", KINDS)

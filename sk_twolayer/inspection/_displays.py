@@ -14,7 +14,12 @@ from sk_twolayer.inspection._problem import Inner, inner_network, output_names
 
 Array = NDArray[Any]
 
+# Of a number: blue above 0, orange below, in every plot and in the explorer.
 POSITIVE, NEGATIVE = "#0072b2", "#d55e00"
+# Of curves, which are not numbers' signs.
+TRAINING, VALIDATION, MARK = "#15191f", "#6a3fc4", "#b8bec8"
+# Cells up to which a heat map has its numbers in them.
+MOST_NUMBERS, MOST_COLUMNS = 120, 12
 
 
 def _axes(display: str, ax: Any, **options: Any) -> Any:
@@ -48,6 +53,9 @@ class LossCurveDisplay:
         Validation cost likewise.
     estimator_name : str, default=None
         Title.
+    round_n_iter : sequence of int, default=None
+        Iterations done at the end of each round of the search for alpha: there the
+        penalty changes, and with it the cost.
 
     Attributes
     ----------
@@ -55,6 +63,8 @@ class LossCurveDisplay:
         The training curve.
     validation_line_ : matplotlib Line2D or None
         The validation curve.
+    round_lines_ : matplotlib LineCollection or None
+        Where the penalty changes.
     ax_ : matplotlib Axes
         Where it is drawn.
     figure_ : matplotlib Figure
@@ -67,8 +77,9 @@ class LossCurveDisplay:
         loss_curve: Sequence[float],
         validation_loss_curve: Sequence[float] | None = None,
         estimator_name: str | None = None,
+        round_n_iter: Sequence[int] | None = None,
     ) -> None:
-        self.loss_curve = loss_curve
+        self.loss_curve, self.round_n_iter = loss_curve, round_n_iter
         self.validation_loss_curve = validation_loss_curve
         self.estimator_name = estimator_name
 
@@ -107,6 +118,7 @@ class LossCurveDisplay:
             loss_curve=estimator.loss_curve_,
             validation_loss_curve=getattr(estimator, "validation_loss_curve_", None),
             estimator_name=name or type(estimator).__name__,
+            round_n_iter=getattr(estimator, "round_n_iter_", None),
         )
         return display.plot(ax=ax)
 
@@ -129,15 +141,29 @@ class LossCurveDisplay:
             If matplotlib is not installed.
         """
         ax = _axes("LossCurveDisplay", ax, layout="constrained")
-        (self.line_,) = ax.plot(self.loss_curve, color=POSITIVE, label="training cost")
+        (self.line_,) = ax.plot(
+            self.loss_curve, color=TRAINING, label="training cost, penalty included"
+        )
+        self.round_lines_ = None
+        # After the last round there is nothing to compare with.
+        if self.round_n_iter and len(self.round_n_iter) > 1:
+            self.round_lines_ = ax.vlines(
+                self.round_n_iter[:-1],
+                *(0, 1),
+                transform=ax.get_xaxis_transform(),
+                color=MARK,
+                lw=0.8,
+                zorder=0,
+                label="another alpha: the penalty changes",
+            )
         self.validation_line_ = None
         if self.validation_loss_curve:
             curve = self.validation_loss_curve
             (self.validation_line_,) = ax.plot(
-                curve, color=NEGATIVE, label="validation cross-entropy"
+                curve, color=VALIDATION, label="validation cross-entropy, no penalty"
             )
             best = int(np.argmin(curve))
-            ax.plot(best, curve[best], "o", color=NEGATIVE, label=f"best, at {best}")
+            ax.plot(best, curve[best], "o", color=VALIDATION, label=f"best, at {best}")
         ax.set(xlabel="iteration", ylabel="cost (nats)", title=self.estimator_name)
         ax.legend()
         self.ax_, self.figure_ = ax, ax.figure
@@ -154,20 +180,42 @@ class _WeightsPlot:
         W2: Array,
         feature_names: Sequence[str],
         output_names: Sequence[str],
+        feature_scale: Array | None = None,
     ) -> None:
         self.W1, self.W2 = W1, W2
         self.feature_names, self.output_names = feature_names, output_names
+        self.feature_scale = feature_scale
+
+    @property
+    def _drawn(self) -> Array:
+        """W1 as drawn: on the features' own scale, where it is known."""
+        scaled = self.W1 if self.feature_scale is None else self.W1 * self.feature_scale
+        return np.asarray(scaled)
 
     @classmethod
-    def _of_estimator(cls, estimator: Any, feature_names: Sequence[str] | None) -> Self:
-        inner = inner_network(estimator)
-        network = inner.network
+    def _of_estimator(
+        cls, estimator: Any, X: Any, feature_names: Sequence[str] | None
+    ) -> Self:
+        inner = inner_network(estimator, X)
+        network, scale = inner.network, None
+        if X is not None:
+            scale = _deviations(to_numpy(inner.X))
+        elif hasattr(network, "log_evidence_"):
+            # Then the features were divided by their deviations and nothing else.
+            scale = 1 / network._standardisation.scale
         return cls(
             W1=network.W1_,
             W2=network.W2_,
             feature_names=_feature_names(inner, feature_names, network.W1_.shape[1]),
             output_names=output_names(network),
+            feature_scale=scale,
         )
+
+
+def _deviations(X: Any) -> Array:
+    """Standard deviation of each feature."""
+    X = X.toarray() if sparse.issparse(X) else X
+    return np.asarray(np.asarray(X, dtype=float).std(axis=0))
 
 
 class NetworkDisplay(_WeightsPlot):
@@ -186,6 +234,8 @@ class NetworkDisplay(_WeightsPlot):
         Names of the inputs.
     output_names : sequence of str of length K
         Names of the outputs.
+    feature_scale : ndarray of shape (m,), default=None
+        Standard deviations that W1's columns are multiplied with; None draws W1.
 
     Attributes
     ----------
@@ -201,6 +251,7 @@ class NetworkDisplay(_WeightsPlot):
     def from_estimator(
         cls,
         estimator: Any,
+        X: MatrixLike | None = None,
         *,
         feature_names: Sequence[str] | None = None,
         ax: Any = None,
@@ -215,6 +266,10 @@ class NetworkDisplay(_WeightsPlot):
         estimator : TwoLayerSigmoidClassifier, Pipeline or search
             A fitted model, a pipeline that ends in one, or a search such as
             GridSearchCV over either, whose best estimator is taken.
+        X : array-like or sparse matrix of shape (n, m), float, default=None
+            Samples, as the estimator takes them, whose standard deviations put W1 on
+            the features' own scale. None takes those of the training samples where
+            the evidence chose alpha, and draws W1 as it is where not.
         feature_names : sequence of str of length m, default=None
             Names of the inputs; None takes those seen in `fit`, or those that a
             pipeline's steps give out.
@@ -239,7 +294,7 @@ class NetworkDisplay(_WeightsPlot):
         ImportError
             If matplotlib is not installed.
         """
-        display = cls._of_estimator(estimator, feature_names)
+        display = cls._of_estimator(estimator, X, feature_names)
         return display.plot(
             ax=ax,
             max_inputs=max_inputs,
@@ -275,7 +330,7 @@ class NetworkDisplay(_WeightsPlot):
             If matplotlib is not installed.
         """
         hidden = _largest(np.abs(self.W2).sum(axis=0), max_hidden)
-        inputs = _largest(np.abs(self.W1).sum(axis=0), max_inputs)
+        inputs = _largest(np.abs(self._drawn).sum(axis=0), max_inputs)
         outputs = _largest(np.abs(self.W2).sum(axis=1), max_outputs)
         rows = max(len(inputs), len(hidden), len(outputs), 4)
         ax = _axes(
@@ -286,7 +341,9 @@ class NetworkDisplay(_WeightsPlot):
         )
         heights = [_spread(len(nodes)) for nodes in (inputs, hidden, outputs)]
         self.edges_ = [
-            _draw_edges(ax, 0, heights[0], heights[1], self.W1[np.ix_(hidden, inputs)]),
+            _draw_edges(
+                ax, 0, heights[0], heights[1], self._drawn[np.ix_(hidden, inputs)]
+            ),
             _draw_edges(
                 ax, 1, heights[1], heights[2], self.W2[np.ix_(outputs, hidden)]
             ),
@@ -295,7 +352,7 @@ class NetworkDisplay(_WeightsPlot):
             ax.scatter(
                 np.full(len(height), x),
                 height,
-                s=60,
+                s=130,
                 color="white",
                 edgecolor="#444444",
                 zorder=3,
@@ -303,14 +360,7 @@ class NetworkDisplay(_WeightsPlot):
         for y, i in zip(heights[0], inputs, strict=True):
             ax.text(-0.04, y, _shorten(self.feature_names[i]), ha="right", va="center")
         for y, i in zip(heights[1], hidden, strict=True):
-            ax.annotate(
-                str(i),
-                (1, y),
-                (0, 6),
-                textcoords="offset points",
-                ha="center",
-                fontsize=7,
-            )
+            ax.text(1, y, str(i), ha="center", va="center", fontsize=7, zorder=4)
         for y, i in zip(heights[2], outputs, strict=True):
             ax.text(2.04, y, _shorten(self.output_names[i]), ha="left", va="center")
         counts = [
@@ -319,11 +369,16 @@ class NetworkDisplay(_WeightsPlot):
             _count("output", len(outputs), self.W2.shape[0]),
         ]
         for x, text in enumerate(counts):
-            ax.text(x, 1.06, text, ha="center", va="bottom")
+            ax.annotate(
+                *(text, (x, 1), (0, 11)),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+            )
         for colour, label in ((POSITIVE, "positive"), (NEGATIVE, "negative weight")):
             ax.plot([], [], color=colour, lw=2, label=label)
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, frameon=False)
-        ax.set(xlim=(-0.9, 2.5), ylim=(-0.05, 1.18))
+        ax.set(xlim=(-0.9, 2.5), ylim=(-0.05, 1.05))
         ax.axis("off")
         self.ax_, self.figure_ = ax, ax.figure
         return self
@@ -380,6 +435,8 @@ class WeightsDisplay(_WeightsPlot):
         Names of the inputs.
     output_names : sequence of str of length K
         Names of the outputs.
+    feature_scale : ndarray of shape (m,), default=None
+        Standard deviations that W1's columns are multiplied with; None draws W1.
 
     Attributes
     ----------
@@ -395,6 +452,7 @@ class WeightsDisplay(_WeightsPlot):
     def from_estimator(
         cls,
         estimator: Any,
+        X: MatrixLike | None = None,
         *,
         feature_names: Sequence[str] | None = None,
         ax: Any = None,
@@ -406,6 +464,10 @@ class WeightsDisplay(_WeightsPlot):
         estimator : TwoLayerSigmoidClassifier, Pipeline or search
             A fitted model, a pipeline that ends in one, or a search such as
             GridSearchCV over either, whose best estimator is taken.
+        X : array-like or sparse matrix of shape (n, m), float, default=None
+            Samples, as the estimator takes them, whose standard deviations put W1 on
+            the features' own scale. None takes those of the training samples where
+            the evidence chose alpha, and draws W1 as it is where not.
         feature_names : sequence of str of length m, default=None
             Names of the inputs; None takes those seen in `fit`, or those that a
             pipeline's steps give out.
@@ -428,7 +490,7 @@ class WeightsDisplay(_WeightsPlot):
         ImportError
             If matplotlib is not installed.
         """
-        display = cls._of_estimator(estimator, feature_names)
+        display = cls._of_estimator(estimator, X, feature_names)
         return display.plot(ax=ax)
 
     def plot(self, ax: Any = None) -> WeightsDisplay:
@@ -450,13 +512,17 @@ class WeightsDisplay(_WeightsPlot):
             If matplotlib is not installed.
         """
         (k, m), n_outputs = self.W1.shape, len(self.W2)
+        # A cell that holds its number is wider than one that does not.
+        width, height = (0.5, 0.3) if _has_numbers(self.W1) else (0.22, 0.22)
+        # The features' names stand upright below W1.
+        names = 0.07 * max(len(_shorten(name)) for name in self.feature_names)
         axes = _axes(
             "WeightsDisplay",
             ax,
             nrows=2,
             figsize=(
-                min(3 + 0.22 * max(m, k), 14),
-                min(3 + 0.22 * (k + n_outputs), 12),
+                min(3 + width * max(m, k), 14),
+                min(3 + names + height * (k + n_outputs), 14),
             ),
             height_ratios=[max(k, 4), max(n_outputs, 3)],
             layout="constrained",
@@ -464,23 +530,37 @@ class WeightsDisplay(_WeightsPlot):
         self.ax_ = np.asarray(axes)
         neurons = [str(i) for i in range(k)]
         self.images_ = [
-            _draw_map(self.ax_[0], self.W1, neurons, self.feature_names),
+            _draw_map(self.ax_[0], self._drawn, neurons, self.feature_names),
             _draw_map(self.ax_[1], self.W2, self.output_names, neurons),
         ]
-        self.ax_[0].set(title=f"W1 (k, m) = ({k}, {m})", ylabel="hidden neuron")
+        scaled = "" if self.feature_scale is None else ", per deviation of the feature"
+        self.ax_[0].set(title=f"W1 (k, m) = ({k}, {m}){scaled}", ylabel="hidden neuron")
         self.ax_[1].set(title=f"W2 (K, k) = ({n_outputs}, {k})", xlabel="hidden neuron")
         self.figure_ = self.ax_[0].figure
         return self
 
 
+def _has_numbers(W: Array) -> bool:
+    return W.size <= MOST_NUMBERS and W.shape[1] <= MOST_COLUMNS
+
+
 def _draw_map(ax: Any, W: Array, rows: Sequence[str], columns: Sequence[str]) -> Any:
+    from matplotlib.colors import LinearSegmentedColormap
+
     limit = np.abs(W).max() or 1.0
-    image = ax.imshow(W, cmap="RdBu", vmin=-limit, vmax=limit, aspect="auto")
+    colours = LinearSegmentedColormap.from_list("size", [NEGATIVE, "white", POSITIVE])
+    image = ax.imshow(W, cmap=colours, vmin=-limit, vmax=limit, aspect="auto")
     for axis, names in ((ax.yaxis, rows), (ax.xaxis, columns)):
         step = -(-len(names) // 40)  # forty names are legible
         axis.set_ticks(range(0, len(names), step), [_shorten(n) for n in names[::step]])
     if max(len(name) for name in columns) > 3:
         ax.tick_params(axis="x", rotation=90)
+    if _has_numbers(W):
+        for (i, j), value in np.ndenumerate(W):
+            ink = "white" if abs(value) > 0.7 * limit else "black"
+            ax.text(
+                *(j, i, f"{value:.2g}"), ha="center", va="center", color=ink, fontsize=8
+            )
     ax.figure.colorbar(image, ax=ax, ticks=[-limit, 0, limit], format="%.2g")
     return image
 
@@ -565,9 +645,8 @@ class SensitivityDisplay:
         inner = inner_network(estimator, X)
         values: Any = to_numpy(inner.X)
         gradient = np.abs(inner.network.input_gradient(values)).mean(axis=0)
-        values = values.toarray() if sparse.issparse(values) else values
         display = cls(
-            sensitivities=gradient * np.asarray(values, dtype=float).std(axis=0),
+            sensitivities=gradient * _deviations(values),
             feature_names=_feature_names(inner, feature_names, gradient.shape[-1]),
             output_names=output_names(inner.network),
         )
@@ -601,15 +680,28 @@ class SensitivityDisplay:
             figsize=(7, 1.2 + 0.28 * len(shown)),
             layout="constrained",
         )
+        from matplotlib import colormaps
+
         self.bars_ = []
-        height = 0.8 / len(values)
+        # Several outputs stand behind one another: one bar a feature, however many.
+        several = len(values) > 1
+        colours = colormaps["viridis"](np.linspace(0, 0.92, len(values)))
+        done = np.zeros(len(shown))
         for i, (row, name) in enumerate(zip(values, self.output_names, strict=True)):
-            at = np.arange(len(shown)) + (i - (len(values) - 1) / 2) * height
-            self.bars_.append(ax.barh(at, row[shown], height, label=name))
+            colour = colours[i] if several else POSITIVE
+            self.bars_.append(
+                ax.barh(
+                    range(len(shown)), row[shown], left=done, color=colour, label=name
+                )
+            )
+            done += row[shown]
         ax.set_yticks(
             range(len(shown)), [_shorten(self.feature_names[j]) for j in shown]
         )
-        ax.set_xlabel("change of the probability for one standard deviation")
-        ax.legend()
+        summed = ", summed over outputs" if several else f" ({self.output_names[0]})"
+        ax.set_xlabel(f"change of the probability for one standard deviation{summed}")
+        if several:
+            # The bars are shortest below.
+            ax.legend(loc="lower right", ncols=-(-len(values) // 8))
         self.ax_, self.figure_ = ax, ax.figure
         return self
