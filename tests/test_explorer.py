@@ -646,6 +646,13 @@ def test_languages_and_descent_say_what_they_take(tmp_path, monkeypatch):
     ):
         with pytest.raises(ValueError, match=message):
             inspection.descent(X, Y, PARAMETERS, rate, steps)
+    try:
+        TEACHING.language = "zh"
+        TEACHING.save(tmp_path / "x.html")
+        assert "zh-CN" in (tmp_path / "x.html").read_text(encoding="utf-8")[:60]
+        assert "zh-CN" in TEACHING._repr_html_()[:400]
+    finally:
+        TEACHING.language = "en"
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)
     TEACHING.show(language="zh")

@@ -25,8 +25,9 @@ seen = trace(model, X, y)
 print(seen)
 
 # %%
-# In a notebook the trace is a page: matching sides have the same colour, and each cell
-# of a heat map shows its number under the pointer or the keyboard's focus.
+# In a notebook the trace is a page to explore. Samples are columns, so one sample is one
+# vertical line; choose any number to see the row and the column it came from.
+# ``seen.save("trace.html")`` keeps it, ``seen.show()`` opens it in a browser.
 
 seen  # noqa: B018
 

@@ -1,4 +1,4 @@
-"""Writes docs/images/trace.html, the trace in "The matrices", drawn by the library.
+"""Writes docs/images/trace.html and trace_zh.html, the traces in "The matrices".
 
 python docs/images/trace.py
 """
@@ -14,5 +14,7 @@ from sk_twolayer.inspection import trace
 iris = load_iris(as_frame=True)
 y = np.where(iris.target == 1, "versicolor", "another")
 model = TwoLayerSigmoidClassifier(3, random_state=0).fit(iris.data, y)
-page = trace(model, iris.data, y)._repr_html_()
-Path(__file__).with_name("trace.html").write_text(page + "\n", encoding="utf-8")
+seen = trace(model, iris.data, y)
+for seen.language, name in (("en", "trace"), ("zh", "trace_zh")):
+    path = Path(__file__).with_name(f"{name}.html")
+    path.write_text(seen._repr_html_() + "\n", encoding="utf-8")

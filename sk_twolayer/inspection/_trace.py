@@ -178,6 +178,8 @@ class Trace:
         The sixteen matrices, from X to db1.
     cost : float
         Mean cross-entropy, in nats, without a penalty.
+    language : {"en", "zh"}
+        What its page opens in.
     sizes : dict of str to int
         What m, n, k and K are.
     output : {"sigmoid", "softmax"}
@@ -196,7 +198,7 @@ class Trace:
         self.learning_rate, self.moderation = learning_rate, moderation
         activations = network.forward(X, *parameters, output=output)
         gradients = network.backward(X, Y, parameters.W2, activations)
-        self.output = output
+        self.output, self.language = output, "en"
         self.cost = network.cross_entropy(activations.Z2, Y, output=output)
         self._features = problem.features
         self.sizes = {
@@ -289,39 +291,40 @@ class Trace:
         return f"{sizes}; cost {self.cost:.4g} nats"
 
     def _repr_html_(self) -> str:
-        return explorer_frame(self, "en")
+        return explorer_frame(self, self.language)
 
-    def save(self, path: str | PathLike[str], *, language: str = "en") -> None:
+    def save(self, path: str | PathLike[str], *, language: str | None = None) -> None:
         """Write the explorer as one HTML file that needs nothing else.
 
         Parameters
         ----------
         path : str or path
             Where to.
-        language : {"en", "zh"}, default="en"
-            What it opens in; a button on it changes it.
+        language : {"en", "zh"}, default=None
+            What it opens in, and a button on it changes; None is the trace's own.
 
         Raises
         ------
         ValueError
             If language is another.
         """
-        Path(path).write_text(explorer_page(self, language), encoding="utf-8")
+        page = explorer_page(self, language or self.language)
+        Path(path).write_text(page, encoding="utf-8")
 
-    def show(self, *, language: str = "en") -> None:
+    def show(self, *, language: str | None = None) -> None:
         """Open the explorer in the browser, from a temporary file.
 
         Parameters
         ----------
-        language : {"en", "zh"}, default="en"
-            What it opens in; a button on it changes it.
+        language : {"en", "zh"}, default=None
+            What it opens in, and a button on it changes; None is the trace's own.
 
         Raises
         ------
         ValueError
             If language is another.
         """
-        check_language(language)
+        check_language(language or self.language)
         path = Path(tempfile.mkdtemp(prefix="sk_twolayer-")) / "trace.html"
         self.save(path, language=language)
         webbrowser.open(path.as_uri())
@@ -491,7 +494,7 @@ class SampleTrace:
         return f"SampleTrace(column {self.index} of {self._trace.sizes['n']})"
 
     def _repr_html_(self) -> str:
-        return explorer_frame(self._trace, "en", self.index)
+        return explorer_frame(self._trace, self._trace.language, self.index)
 
 
 def _number(value: float) -> str:
