@@ -16,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
-from sk_twolayer import inspection, network
+from sk_twolayer import TwoLayerSigmoidClassifier, inspection, network
 from sk_twolayer.inspection._explorer import MOST_ENTRIES
 
 X = np.array([[0, 0, 1, 1, 0.5, 0.2], [0, 1, 0, 1, 0.9, 0.1]])
@@ -329,6 +330,41 @@ def test_recorded_descent(page):
     page.click("play")
     page.run("document.getElementById('play').click()")
     assert page.text("low") == low and int(page.text("now").split()[1]) >= 20
+
+
+def test_a_long_recording_is_thinned_and_says_so(page, monkeypatch):
+    monkeypatch.setattr("sk_twolayer.inspection._explorer.MOST_RECORDED", 13 * 30)
+    page.open(inspection.descent(X, Y, PARAMETERS, 0.5, 100))
+    page.set("slider", 99)
+    assert re.search(r"100 / 100", page.text("now"))
+    page.check(expected(X, Y, step(X, Y, PARAMETERS, 0.5, 100)))
+    page.set("slider", 3)
+    shown = int(page.text("now").split()[1])
+    assert 3 < shown < 20
+    page.check(expected(X, Y, step(X, Y, PARAMETERS, 0.5, shown)))
+
+
+def test_iterations_of_a_fit_recorded_by_a_callback(page):
+    pytest.importorskip("sklearn.callback", reason="needs scikit-learn >= 1.9")
+    recorder = inspection.Recorder()
+    with pytest.raises(ValueError, match="Nothing was recorded"):
+        recorder.trace(None, X.T, Y[0])
+    model = TwoLayerSigmoidClassifier(3, alpha=0.1, max_iter=9, tol=0, random_state=0)
+    with pytest.warns(ConvergenceWarning):
+        model.set_callbacks(recorder).fit(X.T, Y[0].astype(int))
+    trace = recorder.trace(model, X.T, Y[0].astype(int))
+    assert len(trace.frames) == model.n_iter_ + 1 == 10
+    page.open(trace)
+    for i in (0, 4, 9):
+        page.set("slider", i)
+        page.check(expected(X, Y, trace.frames[i]))
+    page.check({"W1": model.W1_, "W2": model.W2_}, trace.cost)
+    # These are not steps of descent, and nothing says that they were.
+    page.focus("W1", 0, 0)
+    assert "− η" not in page.text("read")
+    assert page.run("return document.getElementById('eta')") is None
+    page.set("value", 0.5)
+    assert "− η" in page.text("read")
 
 
 def test_step_by_step_with_questions(page):

@@ -7,6 +7,7 @@ from sk_twolayer.inspection._displays import (
     WeightsDisplay,
 )
 from sk_twolayer.inspection._gradient_check import GradientCheck, gradient_check
+from sk_twolayer.inspection._recorder import Recorder
 from sk_twolayer.inspection._trace import (
     MatrixTrace,
     SampleTrace,
@@ -21,6 +22,7 @@ __all__ = [
     "LossCurveDisplay",
     "MatrixTrace",
     "NetworkDisplay",
+    "Recorder",
     "SampleTrace",
     "SensitivityDisplay",
     "Trace",

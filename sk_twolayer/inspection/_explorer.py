@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 LANGUAGES = ("en", "zh")
-# Entries of X and of recorded parameters up to which a page holds them all; beyond,
-# it holds so many features, samples, neurons and outputs.
+# Entries of recorded parameters that a page holds, thinned. And entries of X and the
+# parameters up to which it holds all; beyond, so many features, samples, neurons and
+# outputs.
+MOST_RECORDED = 250_000
 MOST_ENTRIES, MOST = 30_000, {"m": 30, "n": 60, "k": 30, "K": 10}
 
 # Theme and height pass between a page and the frame in it: neither can see the other.
@@ -161,8 +163,14 @@ def _data(trace: Trace, sample: int | None) -> dict[str, Any]:
         "moderation": None if trace.moderation is None else trace.moderation.tolist(),
     }
     names = {"m": problem.features, "n": problem.samples, "K": problem.outputs}
-    entries = X.size + sum(each.size for frame in frames for each in frame)
-    if entries <= MOST_ENTRIES:
+    size = sum(each.size for each in parameters)
+    if X.size + size <= MOST_ENTRIES:
+        every = -(-len(frames) * size // MOST_RECORDED)
+        if every > 1:
+            # The last is one of them.
+            kept = range(len(frames) - 1, -1, -every)[::-1]
+            data["iterations"] = list(kept)
+            frames = [frames[i] for i in kept]
         data |= {"X": X.tolist(), "Y": Y.tolist()}
         data["frames"] = [[each.tolist() for each in frame] for frame in frames]
         data |= {"features": names["m"], "samples": names["n"], "outputs": names["K"]}

@@ -168,7 +168,7 @@ class Trace:
     frames : list of Parameters, default=None
         Those of each iteration, ending with the problem's, where they were recorded.
     learning_rate : float, default=1.0
-        What the explorer descends with.
+        What the explorer descends with; None where the frames are of another solver.
     moderation : ndarray of shape (K, n), default=None
         Factors that draw Z2 towards 0 after a fit by evidence.
 
@@ -190,7 +190,7 @@ class Trace:
         self,
         problem: Problem,
         frames: list[network.Parameters] | None = None,
-        learning_rate: float = 1.0,
+        learning_rate: float | None = 1.0,
         moderation: Array | None = None,
     ) -> None:
         X, Y, parameters, output = problem[:4]

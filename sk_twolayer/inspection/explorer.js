@@ -103,10 +103,13 @@ let X, Y, F, recorded, costs, edited, wanted, eta, at, step, asking, answer, wro
 let V, playing = null, shown = {}, cells = {}, scale;
 const size = () => ({m: X.length, n: X[0].length, k: F[0].W1.length, K: Y.length, 1: 1});
 const small = () => { const s = size(); return !D.given && s.m * s.n * s.k <= 5000; };
+// Whether another solver than descent made the steps.
+const other = () => recorded && D.rate === null;
 const last = () => recorded ? F.length - 1 : small() ? 200 : 0;
+const iteration = i => String(recorded && D.iterations?.[i] || i);
 const ensure = i => { while (F.length <= i) F.push(descend(F.at(-1))); };
 const restart = p => { F = [p]; recorded = false; costs = []; };
-const START = {l: D.language, i: 0, eta: D.rate, s: -1, q: 0, b: "", t: 0, c: 0};
+const START = {l: D.language, i: 0, eta: D.rate ?? 1, s: -1, q: 0, b: "", t: 0, c: 0};
 function remember() {
 	if (framed) return;
 	const s = new URLSearchParams(), now = {l: language, i: at, eta, s: step, q: +asking, b: wrong, t: +turned, c: +tiny};
@@ -128,7 +131,7 @@ function recall() {
 		restart(F[0]); edited = true;
 	} catch { original(); }
 	language = /^(en|zh)$/.test(one("l")) ? one("l") : D.language;
-	eta = D.rate;
+	eta = D.rate ?? 1;
 	const rate = +one("eta"), to = +one("s");
 	if (rate > 0 && small() && rate !== eta) { eta = rate; restart(F[0]); }
 	at = clamp(floor(+one("i")) || 0, last());
@@ -278,7 +281,7 @@ function bar() {
 		slider("slider", 0, N, at, t("iteration"), go), el("span.#now"));
 	first.append(el("span.#cost"));
 	if (live) {
-		first.append(el("label", t("eta"), el("input.#eta", {type: "number", value: eta, step: "any", onchange: e => {
+		if (!other()) first.append(el("label", t("eta"), el("input.#eta", {type: "number", value: eta, step: "any", onchange: e => {
 			if (+e.target.value > 0) { eta = +e.target.value; restart(F[0]); at = min(at, last()); }
 			build();
 		}})));
@@ -308,7 +311,7 @@ function side() {
 	const box = el("div.side"), figure = (key, node) => box.append(el("figure", el("figcaption", t(key)), node));
 	if (last()) figure("curve", svg("svg", {id: "curve", viewBox: "0 0 200 70", role: "img", "aria-label": t("curve")}));
 	if (X.length === 2 && !D.given) figure("boundary", el("canvas.#boundary", {width: 400, height: 400, role: "img", ariaLabel: t("boundary")}));
-	box.append(el("div.legend", el("span.#low"), el("span.ramp", {role: "img", ariaLabel: t("legend")}), el("span.#high")));
+	box.append(el("div.legend", el("span.#low"), el("span.ramp"), el("span.#high")));
 	if (scale.own) box.append(el("p.note", t("own_scale")));
 	return place(box, ...[["side", 10, 1, 1], ["stack", 1, 2 * STRIP + 2, 4], ["", 6, 5, 4]].find(([name]) => !name || mode(name)).slice(1));
 }
@@ -370,7 +373,7 @@ function update() {
 	$("cost").replaceChildren(t("cost") + " ", el("b", {"data-v": V.cost}, full(+V.cost.toPrecision(4))));
 	if ($("slider")) {
 		$("slider").value = at;
-		$("now").replaceChildren(t("iteration") + " ", el("b", String(at)), ` / ${last()}`);
+		$("now").replaceChildren(t("iteration") + " ", el("b", iteration(at)), " / " + iteration(last()));
 		$("one").disabled = at >= last();
 		Object.assign($("play"), {textContent: playing ? "❚❚" : "▶", ariaLabel: t(playing ? "pause" : "play")});
 		curve(last());
@@ -409,7 +412,7 @@ function readout() {
 		put("words", words(t(name)), x ? t("gone", shape(x, y), shape(y, z), shape(x, z), letter(y)) : "ZAP".includes(name[0]) || "dZ2 S1 dZ1".includes(name) ? t("same", shape(a, b)) : "",
 			to.length ? t("reaches", to.map(line).join(t("and"))) : "");
 		const w = name.replace(/^d/, ""), free = !D.given && step <= ORDER.length;
-		if (WEIGHTS.includes(w) && !D.given && wrong !== "k") {
+		if (WEIGHTS.includes(w) && !D.given && !other() && wrong !== "k") {
 			const old = F[at][w][r][c], g = pass(F[at], wrong)["d" + w][r][c];
 			put("sum", `${t("after")} ${entry(w, r, c)} − η ${entry("d" + w, r, c)} = ${full(old)} − ${full(eta)} × ${factor(g)} = `, el("b", full(old - eta * g)));
 		}
@@ -509,7 +512,7 @@ function play() {
 function move(by, said = null) {
 	stop();
 	step += by; answer = said;
-	if (step > ORDER.length + 1) { step = 0; at = min(last(), at + 1); }
+	if (step > ORDER.length + !other()) { step = 0; at = min(last(), at + 1); }
 	step = max(0, step);
 	const name = step > ORDER.length ? "W1" : ORDER[step - 1];
 	select = name ? [name, shown[SPEC[name].a][0], shown[SPEC[name].b][0]] : null;
