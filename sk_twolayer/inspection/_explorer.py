@@ -140,9 +140,12 @@ def _static(trace: Trace) -> str:
             for row in rows
         )
         part = "" if rows.size == matrix.values.size else ", shown in part"
-        caption = escape(f"{matrix.equation}   {matrix.shape_text}{part}")
-        tables.append(f"<table><caption>{caption}</caption>{body}</table>")
-    return f"<p>{escape(trace.summary())}</p>" + "".join(tables)
+        caption = escape(f"{matrix.equation}: {matrix.shape_text}{part}")
+        tables.append(
+            f"<figure><figcaption>{caption}</figcaption><table>{body}</table></figure>"
+        )
+    style = "figure{margin:12px 0;overflow-x:auto} figure td{padding:3px 7px}"
+    return f"<style>{style}</style><p>{escape(trace.summary())}</p>{''.join(tables)}"
 
 
 def _data(trace: Trace, sample: int | None) -> dict[str, Any]:

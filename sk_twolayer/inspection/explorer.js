@@ -163,8 +163,8 @@ const list = A => `[${A.join(", ")}]`;
 function brief(v) {
 	const a = abs(v), exact = String(a), tight = mode("tight");
 	const text = exact.length < 5 || !Number.isFinite(v) ? exact : a >= 99999.5 ? a.toExponential(0).replace("+", "")
-		: a < 0.00095 ? a.toExponential(0) : a.toFixed(a < 0.0995 ? 3 : a < 9.995 ? 2 : a < 99.95 ? 1 : 0);
-	return (v < 0 ? tight ? "-" : "−" : "") + (tight ? text.replace(/^0\./, ".") : text);
+		: a < 1e-9 ? "≈0" : a < 0.00095 ? a.toExponential(0) : a.toFixed(a < 0.0995 ? 3 : a < 9.995 ? 2 : a < 99.95 ? 1 : 0);
+	return (v < -1e-9 ? tight ? "-" : "−" : "") + (tight ? text.replace(/^0\./, ".") : text);
 }
 const entry = (name, r, c) => `${symbol(name)}[${number(SPEC[name].a, r)}, ${number(SPEC[name].b, c)}]`;
 const line = ([name, r, c]) => r === null ? t("column", symbol(name), number(SPEC[name].b, c))
@@ -217,7 +217,7 @@ function el(what, ...children) {
 	node.append(...children.filter(child => child !== null));
 	return node;
 }
-const button = (id, text, onclick, more = {}) => el("button", {id, type: "button", onclick, ...more}, text);
+const button = (id, text, onclick, more = {}) => el("button", {id, onclick, ...more}, text);
 const icon = (id, text, key, onclick) => button(id, text, onclick, {ariaLabel: t(key)});
 const slider = (id, min, max, value, label, act) => el("input", {type: "range", id, min, max, value, ariaLabel: label, oninput: e => act(+e.target.value)});
 const tools = () => el("div.tools");
@@ -258,12 +258,11 @@ function matrix(name) {
 	const text = name === "G" ? t("evidence") : column === 7 || column === 8 ? "" : equation;
 	return place(el("div.matrix#m-" + name, el("div.caption#t-" + name, el("b", symbol(name)), el("span", text && text + " "), colours(p, q)), table), column, row);
 }
-const head = (axis, text) => i => el("button.head a" + axis, {type: "button", ariaPressed: "false", "data-at": axis + "." + i, ariaLabel: named(axis, i), onclick: () => pick(String(select) === `${axis},${i}` ? null : [axis, i])}, text ? given(axis, i) ?? named(axis, i) : String(number(axis, i)));
-const heads = (axis, column, row, span, text) => place(el("div.heads" + (row ? "" : " top"), ...shown[axis].map(head(axis, text))), column, row, span);
+const head = (axis, text, tabIndex) => i => el("button.head a" + axis, {tabIndex, ariaPressed: "false", "data-at": axis + "." + i, ariaLabel: named(axis, i), onclick: () => pick(String(select) === `${axis},${i}` ? null : [axis, i])}, text ? given(axis, i) ?? named(axis, i) : String(number(axis, i)));
+const heads = (axis, column, row, span, text) => place(el("div.heads" + (row ? "" : " top"), ...shown[axis].map(head(axis, text, column > 5 || row > 4 || row === 3 ? -1 : 0))), column, row, span);
 function build() {
 	const active = document.activeElement?.id;
 	root.lang = zh() ? "zh-CN" : "en";
-	document.title = t("title");
 	layout();
 	const stage = el("div.#stage", place(el("h2", t("forward")), 1, 0, 3), place(el("h2", t("backward")), 6, 0, 3), heads("n", 4, 0), heads("n", 9, 0));
 	stage.append(heads(turned ? "n" : "m", 1, 1, 3, true), heads("k", 1, 2), heads("k", 6, 2), heads("k", 1, 3, 3, true), heads("K", 1, 4), heads("K", 6, 4));
