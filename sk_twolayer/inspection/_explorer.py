@@ -144,7 +144,7 @@ def _static(trace: Trace) -> str:
         tables.append(
             f"<figure><figcaption>{caption}</figcaption><table>{body}</table></figure>"
         )
-    style = "figure{margin:12px 0;overflow-x:auto} figure td{padding:3px 7px}"
+    style = "figure{max-width:none;margin:12px 0;overflow-x:auto} figure td{padding:3px 7px}"
     return f"<style>{style}</style><p>{escape(trace.summary())}</p>{''.join(tables)}"
 
 
