@@ -30,7 +30,9 @@ MOST_ENTRIES, MOST = 30_000, {"m": 30, "n": 60, "k": 30, "K": 10}
 
 # Theme and height pass between a page and the frame in it: neither can see the other.
 HOST = """<script>(() => {
-const frame = document.currentScript.previousElementSibling, h = document.documentElement;
+const frame = document.currentScript?.previousElementSibling;
+const h = document.documentElement;
+if (!frame) return;
 const theme = () => h.dataset.theme ?? ({true: "light", false: "dark"})[
   document.body.dataset.jpThemeLight] ?? (/vscode-(dark|high-contrast)$/.test(
   document.body.dataset.vscodeThemeKind) ? "dark" : undefined);
