@@ -40,8 +40,11 @@ MOST_EVALUATIONS = 16
 GAIN = 1.0
 # Largest entry of the gradient at which a fold's fit ends. At 1e-3 weights near 0, where
 # every neuron is alike, already pass for an optimum, and the search goes astray.
-SEARCH_TOL, RELEVANCE_TOL = 3e-4, 1e-4
-SEARCH_ITERATIONS = 200
+SEARCH_TOL = 3e-4
+SEARCH_ITERATIONS = 100
+# Pairs of steps that L-BFGS keeps there: for small problems more take longer than the
+# iterations that they save.
+SEARCH_MEMORY = 10
 # More folds leave more samples to learn from; from so many samples on, three are enough.
 MANY, FOLDS, FOLDS_OF_MANY = 1000, 5, 3
 # The search looks at so many samples at most, and of each class at so many at least.
@@ -172,15 +175,13 @@ def choose_alpha(
     search = _Folds(samples, position, objective_of, workers, progress)
     begin = np.array(BEGIN)
     thetas = [start(objective) for objective, _ in search.pairs]
-    cost, thetas = search.evaluate(begin, thetas, SEARCH_TOL)
+    cost, thetas = search.evaluate(begin, thetas)
     best, alpha, thetas = search.climb(cost, begin, thetas)
     if best >= class_shares_cost:
         return Choice(np.full(2, HIGHEST), False, search.tried, begin, constant=True)
-    plain, _ = search.evaluate(alpha, thetas, RELEVANCE_TOL)
+    plain, _ = search.evaluate(alpha, thetas)
     for _ in range(RELEVANCE_ROUNDS):
-        relevant, thetas = search.evaluate(
-            alpha, thetas, RELEVANCE_TOL, by_relevance=True
-        )
+        relevant, thetas = search.evaluate(alpha, thetas, by_relevance=True)
     return Choice(alpha, relevant < plain, search.tried, begin)
 
 
@@ -204,7 +205,7 @@ class _Folds:
         self._total = sum(left_out.total for _, left_out in self.pairs)
 
     def evaluate(
-        self, alpha: Array, thetas: list[Array], tol: float, by_relevance: bool = False
+        self, alpha: Array, thetas: list[Array], by_relevance: bool = False
     ) -> tuple[float, list[Array]]:
         """Mean cost of the samples left out, and the folds' weights."""
 
@@ -218,8 +219,9 @@ class _Folds:
                 objective,
                 thetas[i],
                 max_iter=SEARCH_ITERATIONS,
-                tol=tol,
+                tol=SEARCH_TOL,
                 report=lambda *_: False,
+                memory=SEARCH_MEMORY,
             ).theta
             return left_out.value(theta) * left_out.total, theta
 
@@ -245,7 +247,7 @@ class _Folds:
                 i += 1
                 continue
             seen.add(place)
-            cost, found = self.evaluate(moved, thetas, SEARCH_TOL)
+            cost, found = self.evaluate(moved, thetas)
             if cost < best - GAIN / self._total:
                 best, alpha, thetas = cost, moved, found
                 # The way that led on is tried first from here.

@@ -178,7 +178,13 @@ class Adam:
 
 
 def lbfgs(
-    objective: Smooth, start: Array, *, max_iter: int, tol: float, report: Report
+    objective: Smooth,
+    start: Array,
+    *,
+    max_iter: int,
+    tol: float,
+    report: Report,
+    memory: int = MEMORY,
 ) -> Solution:
     """Minimise by L-BFGS (scipy.optimize).
 
@@ -194,6 +200,8 @@ def lbfgs(
         Stop when no entry of the gradient exceeds this.
     report : callable
         Called after each iteration; True ends training.
+    memory : int, default=MEMORY
+        Pairs of steps that are kept.
 
     Returns
     -------
@@ -239,7 +247,7 @@ def lbfgs(
         options={
             "maxiter": max_iter,
             "maxfun": 20 * max_iter + 20,
-            "maxcor": MEMORY,
+            "maxcor": memory,
             "gtol": tol,
             "ftol": objective.resolution,
         },
