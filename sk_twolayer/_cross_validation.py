@@ -41,7 +41,8 @@ GAIN = 1.0
 # Largest entry of the gradient at which a fold's fit ends. At 1e-3 weights near 0, where
 # every neuron is alike, already pass for an optimum, and the search goes astray.
 SEARCH_TOL = 3e-4
-SEARCH_ITERATIONS = 100
+# Most iterations of a fit: of the first one, from drawn weights, and of the others.
+FIRST_ITERATIONS, SEARCH_ITERATIONS = 200, 100
 # Pairs of steps that L-BFGS keeps there: for small problems more take longer than the
 # iterations that they save.
 SEARCH_MEMORY = 10
@@ -175,7 +176,7 @@ def choose_alpha(
     search = _Folds(samples, position, objective_of, workers, progress)
     begin = np.array(BEGIN)
     thetas = [start(objective) for objective, _ in search.pairs]
-    cost, thetas = search.evaluate(begin, thetas)
+    cost, thetas = search.evaluate(begin, thetas, max_iter=FIRST_ITERATIONS)
     best, alpha, thetas = search.climb(cost, begin, thetas)
     if best >= class_shares_cost:
         return Choice(np.full(2, HIGHEST), False, search.tried, begin, constant=True)
@@ -205,7 +206,11 @@ class _Folds:
         self._total = sum(left_out.total for _, left_out in self.pairs)
 
     def evaluate(
-        self, alpha: Array, thetas: list[Array], by_relevance: bool = False
+        self,
+        alpha: Array,
+        thetas: list[Array],
+        by_relevance: bool = False,
+        max_iter: int = SEARCH_ITERATIONS,
     ) -> tuple[float, list[Array]]:
         """Mean cost of the samples left out, and the folds' weights."""
 
@@ -218,7 +223,7 @@ class _Folds:
             theta = lbfgs(
                 objective,
                 thetas[i],
-                max_iter=SEARCH_ITERATIONS,
+                max_iter=max_iter,
                 tol=SEARCH_TOL,
                 report=lambda *_: False,
                 memory=SEARCH_MEMORY,

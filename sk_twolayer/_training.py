@@ -15,6 +15,7 @@ from sklearn.model_selection import train_test_split
 from sk_twolayer._blocks import Block
 from sk_twolayer._callbacks import Callbacks
 from sk_twolayer._cross_validation import (
+    FIRST_ITERATIONS,
     FOLDS,
     MOST_SAMPLES,
     RELEVANCE_ROUNDS,
@@ -604,7 +605,8 @@ def _solve_for(
     stages = [few] * (choice.by_relevance * RELEVANCE_ROUNDS) + [settings]
     if not np.array_equal(choice.begin, choice.alpha):
         penalty = precision(objective, choice.begin)
-        theta = _at(penalty, objective, theta, few, settings.max_iter, monitor).theta
+        first = few._replace(max_iter=min(settings.max_iter // 2, FIRST_ITERATIONS))
+        theta = _at(penalty, objective, theta, first, settings.max_iter, monitor).theta
     for i, stage in enumerate(stages):
         if i:
             factors = relevance_factors(objective, theta)
