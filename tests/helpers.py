@@ -50,7 +50,9 @@ def pack(parameters):
 def unpack(theta, m, k, outputs):
     cuts = np.cumsum([k * m, k, outputs * k])
     shapes = [(k, m), (k, 1), (outputs, k), (outputs, 1)]
-    return Parameters(*(p.reshape(s) for p, s in zip(np.split(theta, cuts), shapes)))
+    return Parameters(
+        *(p.reshape(s) for p, s in zip(np.split(theta, cuts), shapes, strict=True))
+    )
 
 
 def gradient_by_parameters(objective, gradient):

@@ -105,9 +105,10 @@ def test_to_mlp_predicts_the_same(name, alpha, dtype, atol):
     X, y = SETS[name]
     X = X.astype(dtype)
     model = quick(alpha=alpha, max_iter=60).fit(X, y)
-    before = np.random.get_state()[1].copy()
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
     mlp = model.to_mlp()
-    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    now = np.random.get_state()[1]  # noqa: NPY002
+    np.testing.assert_array_equal(now, before)
     assert type(mlp) is MLPClassifier and mlp.activation == "logistic"
     assert mlp.hidden_layer_sizes == (4,)
     np.testing.assert_array_equal(mlp.predict(X), model.predict(X))
@@ -127,7 +128,9 @@ def test_to_mlp_predicts_the_same(name, alpha, dtype, atol):
         assert getattr(mlp, attribute) == getattr(model, attribute)
     np.testing.assert_array_equal(mlp.classes_, model.classes_)
     for found, expected in zip(
-        [*mlp.coefs_, *mlp.intercepts_], [*model.coefs_, *model.intercepts_]
+        [*mlp.coefs_, *mlp.intercepts_],
+        [*model.coefs_, *model.intercepts_],
+        strict=True,
     ):
         np.testing.assert_array_equal(found, expected)
         assert not np.shares_memory(found, expected)
@@ -151,7 +154,7 @@ def test_to_mlp_is_a_whole_mlp():
 
 def test_to_mlp_of_what_is_no_network():
     X, y = load_iris(return_X_y=True)
-    with pytest.raises(ValueError, match="to_mlp needs one network.* has 2: call"):
+    with pytest.raises(ValueError, match=r"to_mlp needs one network.* has 2: call"):
         quick(n_init=2, committee=True, max_iter=5).fit(X, y).to_mlp()
     with pytest.raises(NotFittedError):
         quick().to_mlp()
@@ -195,7 +198,7 @@ def test_standard_deviations_through_pipelines_and_searches(name):
         found = search.best_estimator_.decision_function(X, return_std=True)
         # Without the argument it is as ever.
         assert routed.fit(X, y).decision_function(X).shape == found[0].shape
-    for values, expected in zip(found, inner):
+    for values, expected in zip(found, inner, strict=True):
         np.testing.assert_allclose(values, expected, rtol=1e-12)
     assert (found[1] > 0).all()
 

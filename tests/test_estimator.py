@@ -223,7 +223,7 @@ def test_bad_parameter_is_named(data, name, value):
 
 def test_bad_weights_and_unfitted_use(data):
     X, y = data
-    with pytest.raises(ValueError, match="[Nn]egative"):
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
         quick().fit(X, y, -np.ones(len(X)))
     with pytest.raises(NotFittedError):
         quick().predict(X)
@@ -247,7 +247,9 @@ def test_duplicate_entries_of_csr_are_summed_on_a_copy(options):
     for name in METHODS:
         method = getattr(expected, name)
         np.testing.assert_array_equal(method(twice), method(X))
-    for part, was in zip((twice.data, twice.indices, twice.indptr), before):
+    for part, was in zip(
+        (twice.data, twice.indices, twice.indptr), before, strict=True
+    ):
         np.testing.assert_array_equal(part, was)
     sums = inspection.trace(expected, twice, y)["X"].values
     np.testing.assert_allclose(sums, X.toarray().T)

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from html import unescape
+from itertools import pairwise
 
 import matplotlib
 import matplotlib.pyplot
@@ -110,7 +111,7 @@ def test_equations_inner_dimensions_match():
     """In each product of a trace the letters that meet are the same."""
     model, X, y, _ = fitted("multiclass")
     for matrix in inspection.trace(model, X, y):
-        for left, right in zip(matrix.terms, matrix.terms[1:]):
+        for left, right in pairwise(matrix.terms):
             if ":" in left and ":" in right:
                 inner = left.split(":")[1].split(",")[1]
                 assert inner == right.split(":")[1].split(",")[0], matrix.terms
@@ -519,7 +520,7 @@ def test_pipelines_and_searches_are_looked_into(wrap):
     whole = WRAPPED[wrap](pipeline).fit(X, y)
     found = inspection.trace(whole, X, y)
     expected = inspection.trace(model, reaches, y)
-    for matrix, other in zip(found, expected):
+    for matrix, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(matrix.values, other.values, rtol=0, atol=1e-12)
     assert found["X"].row_labels == found["W1"].column_labels == ["c", "d"]
     assert found["X"].column_labels[:2] == ["100", "101"]

@@ -70,7 +70,7 @@ def test_bad_class_weights(data):
     with pytest.raises(ValueError, match="are not in class_weight"):
         quick(class_weight={7: 1.0}).fit(X, y)
     with pytest.raises(
-        ValueError, match="no sample with a weight above 0|at least one non-zero"
+        ValueError, match=r"no sample with a weight above 0|at least one non-zero"
     ):
         quick().fit(X, y, np.zeros(len(X)))
 

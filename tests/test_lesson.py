@@ -46,10 +46,7 @@ def test_the_chinese_is_written_as_chinese():
 
 def test_both_pages_open_the_explorer_at_the_same_moments():
     moments = [
-        [
-            moment
-            for moment in re.findall(r'src="_static/lesson(?:_zh)?.html#(.*?)"', page)
-        ]
+        re.findall(r'src="_static/lesson(?:_zh)?.html#(.*?)"', page)
         for page in (path.read_text(encoding="utf-8") for path in PAGES.values())
     ]
     assert moments[0] == moments[1] and len(moments[0]) == 11

@@ -200,7 +200,7 @@ def test_multilabel_indicator_of_objects_or_one_column():
 def test_names_of_labels_are_kept(library):
     X, y, _, _ = data("multilabel")
     names = ["warm", "dry", "calm"]
-    frame = library.DataFrame(dict(zip(names, y.T)))
+    frame = library.DataFrame(dict(zip(names, y.T, strict=True)))
     model = quick(n_init=2, committee=True, max_iter=9).fit(X, frame)
     assert list(model.label_names_) == names
     assert list(model.estimators_[1].label_names_) == names
@@ -210,7 +210,7 @@ def test_names_of_labels_are_kept(library):
     assert not hasattr(model.fit(X, y), "label_names_")
     stream = quick(solver="adam").partial_fit(X, frame).partial_fit(X, y)
     assert list(stream.label_names_) == names
-    other = library.DataFrame(dict(zip(names[::-1], y.T)))
+    other = library.DataFrame(dict(zip(names[::-1], y.T, strict=True)))
     with pytest.raises(ValueError, match="those of earlier calls were"):
         stream.partial_fit(X, other)
     numbered = pd.DataFrame(y)

@@ -69,6 +69,7 @@ def test_a_saved_covariance_is_the_same(way, evidence):
     for found, expected in zip(
         copy.decision_function(X, return_std=True),
         model.decision_function(X, return_std=True),
+        strict=True,
     ):
         np.testing.assert_array_equal(found, expected)
     assert type(copy._covariance) is type(model._covariance)

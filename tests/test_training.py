@@ -147,7 +147,7 @@ def test_early_stopping_with_sample_weights_and_multilabel(data):
 
 def test_too_few_samples_to_split_is_a_clear_error(data):
     X, y = data
-    with pytest.raises(ValueError, match="validation_fraction=0.1 can't split"):
+    with pytest.raises(ValueError, match=r"validation_fraction=0\.1 can't split"):
         quick(early_stopping=True).fit(X[14:24], y[14:24])
 
 

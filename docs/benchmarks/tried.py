@@ -145,7 +145,9 @@ def main():
                 a, b = side_by_side([many(new), many(old)], repeats=3)
                 ratios.append(b / a)
     half = len(names) // 2
-    for name, first, then in zip(names[:half], ratios[:half], ratios[half:]):
+    for name, first, then in zip(
+        names[:half], ratios[:half], ratios[half:], strict=True
+    ):
         print(f"| {name} | {first:.2f}× | {then:.2f}× |")
     gains, parts = [], []
     for dtype in (np.float64, np.float32):

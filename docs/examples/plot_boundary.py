@@ -22,7 +22,7 @@ y = (y == 1).astype(int)  # versicolor lies between the two others
 model = TwoLayerSigmoidClassifier(8, alpha=0.05, warm_start=True, random_state=0)
 figure, axes = plt.subplots(1, 4, figsize=(12, 3.2), layout="constrained")
 done = 0
-for ax, iterations in zip(axes, (1, 4, 10, 60)):
+for ax, iterations in zip(axes, (1, 4, 10, 60), strict=True):
     model.set_params(max_iter=iterations - done).fit(X, y)
     done = iterations
     DecisionBoundaryDisplay.from_estimator(

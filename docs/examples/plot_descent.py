@@ -36,7 +36,8 @@ options = {"alpha": 0, "max_iter": 199}
 descent = TwoLayerSigmoidClassifier(8, solver="gd", learning_rate=0.5, **options)
 descent.fit(X, y, **initial)
 print(
-    "largest difference:", max(abs(a - b) for a, b in zip(costs, descent.loss_curve_))
+    "largest difference:",
+    max(abs(a - b) for a, b in zip(costs, descent.loss_curve_, strict=True)),
 )
 
 # %%

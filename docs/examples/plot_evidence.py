@@ -23,7 +23,7 @@ models = {
 }
 
 figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
-for ax, (name, model) in zip(axes, models.items()):
+for ax, (name, model) in zip(axes, models.items(), strict=True):
     p = model.fit(X, y).predict_proba(points)[:, 1].reshape(grid.shape[:2])
     shown = ax.contourf(*grid.T, p.T, np.linspace(0, 1, 11), cmap="RdBu")
     ax.scatter(*X.T, c=y, cmap="RdBu", edgecolor="black", s=15)

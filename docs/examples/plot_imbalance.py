@@ -19,7 +19,7 @@ X = X[:, ::4]  # a quarter of the pixels, or it would be too easy
 X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
 figure, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
-for ax, weight in zip(axes, (None, "balanced")):
+for ax, weight in zip(axes, (None, "balanced"), strict=True):
     model = TwoLayerSigmoidClassifier(8, class_weight=weight, random_state=0)
     predicted = model.fit(X_train, y_train).predict(X_test)
     ConfusionMatrixDisplay.from_predictions(y_test, predicted, ax=ax, colorbar=False)

@@ -264,7 +264,8 @@ class Trace:
         columns = [codes, shapes, sides, [_glance(m) for m in self]]
         widths = [max(map(len, column)) for column in columns]
         table = [
-            "  ".join(map(str.ljust, row, widths)).rstrip() for row in zip(*columns)
+            "  ".join(map(str.ljust, row, widths)).rstrip()
+            for row in zip(*columns, strict=True)
         ]
         return "\n".join([f"# {self.summary()}", *table])
 
