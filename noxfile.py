@@ -3,10 +3,14 @@
     pip install nox && nox            # all
     nox -s tests-3.13                 # one Python
     nox -s oldest typing lint docs
+    nox -s nightly speed              # what the weekly workflow runs
 
 ``.ci/run`` runs the newest and the oldest dependencies on one Python, types, lint and
 docs; the other Pythons are here, since not every machine has them.
 """
+
+from functools import partial
+from pathlib import Path
 
 import nox
 
@@ -36,6 +40,38 @@ def coverage(session):
 def recipes(session):
     session.install(".[test,persistence,recipes]")
     session.run("pytest", "tests/test_recipes.py", *session.posargs)
+
+
+@nox.session(default=False)
+def nightly(session):
+    session.install(".[test]")
+    wheels = "https://pypi.anaconda.org/scientific-python-nightly-wheels/simple"
+    options = ["--pre", "--upgrade", "--only-binary=:all:", "--extra-index-url", wheels]
+    session.install(*options, "numpy", "scipy", "scikit-learn")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(default=False)
+def speed(session):
+    """The kernels of docs/benchmarks, and how a commit's compare, or a release's."""
+    session.install(".", "pytest", "pytest-benchmark>=5")
+    git = partial(session.run, "git", external=True)
+    releases = git("tag", "--list", "v*", "--sort=-version:refname", silent=True)
+    before = [*session.posargs, *releases.split()][:1]
+    folder = Path(session.create_tmp()).resolve()
+    kernels = ["docs/benchmarks/kernels.py", f"--benchmark-storage=file://{folder}"]
+    # `python -m` imports the package of the folder that it runs in.
+    pytest = ["python", "-m", "pytest", *kernels]
+    if before:
+        checkout = str(folder / "before")
+        git("worktree", "add", "--force", "--detach", checkout, *before)
+        try:
+            with session.chdir(checkout):
+                session.run(*pytest, "--benchmark-save=before")
+        finally:
+            git("worktree", "remove", "--force", checkout)
+        pytest += ["--benchmark-compare", "--benchmark-compare-fail=min:30%"]
+    session.run(*pytest)
 
 
 @nox.session
