@@ -70,7 +70,7 @@ def speed(session):
                 session.run(*pytest, "--benchmark-save=before")
         finally:
             git("worktree", "remove", "--force", checkout)
-        pytest += ["--benchmark-compare", "--benchmark-compare-fail=min:30%"]
+        pytest += ["--benchmark-compare", "--benchmark-compare-fail=min:20%"]
     session.run(*pytest)
 
 
