@@ -19,9 +19,9 @@ Report = Callable[[Array, float, float], bool]
 
 # Pairs of steps that L-BFGS keeps: docs/benchmarks/defaults.py compares 5 to 40.
 MEMORY = 20
-# Parts of tol, and of its square, to which L-BFGS rounds the gradient and the cost,
-# where a cost has so fine a resolution.
-GRADIENT_UNIT, COST_UNIT, EXACT = 1 / 128, 1 / 16, 1e-12
+# Parts of tol, and of its square, to which L-BFGS rounds the gradient and the cost, and
+# to what it rounds its start, where a cost has so fine a resolution.
+GRADIENT_UNIT, COST_UNIT, START_UNIT, EXACT = 1 / 128, 1 / 16, 2.0**-26, 1e-12
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
 
@@ -213,6 +213,8 @@ def lbfgs(
     gradient = np.empty(0)
     exact = tol > 0 and objective.resolution < EXACT
     unit, cost_unit = tol * GRADIENT_UNIT, tol * tol * COST_UNIT
+    if exact:
+        start = START_UNIT * np.rint(start / START_UNIT)
 
     def evaluate(theta: Array) -> float:
         nonlocal gradient
@@ -220,7 +222,7 @@ def lbfgs(
         if exact:
             # A sum over samples rounds as their order and the threads have it, and
             # L-BFGS would make of that other weights. On a grid far below tol, and far
-            # above rounding, the same samples give the same steps.
+            # above rounding, the same samples give the same steps, to the bit.
             cost = cost_unit * float(np.rint(cost / cost_unit))
             gradient = unit * np.rint(gradient / unit)
         if not history:
