@@ -188,6 +188,25 @@ CASES = [
         "early_stopping=False; got.*early_stopping=True",
     ),
     Case(
+        "alpha 'evidence' without lbfgs",
+        parameter(alpha="evidence", solver="gd"),
+        BAD,
+        "alpha='evidence' needs solver='lbfgs'.*got solver='gd'",
+    ),
+    Case(
+        "alpha 'evidence' with early_stopping",
+        parameter(alpha="evidence", early_stopping=True),
+        BAD,
+        "early_stopping=False; got.*early_stopping=True",
+    ),
+    Case("n_hidden a string", parameter(n_hidden="4"), PARAMETER, "'n_hidden'"),
+    Case(
+        "return_std after a fit without the evidence",
+        lambda model: model.decision_function(X, True),
+        BAD,
+        "return_std=True needs the weights' covariance.*one has alpha='auto'",
+    ),
+    Case(
         "return_std after a fit with a number for alpha",
         lambda model: (
             TwoLayerSigmoidClassifier(2, alpha=1.0).fit(X, y).decision_function(X, True)

@@ -1,5 +1,7 @@
 """What other packages ask for: importances, an MLPClassifier, standard deviations."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import sklearn
@@ -35,7 +37,7 @@ def some_matter(seed=0):
     return X, X[:, 1] * (1 + X[:, 4]) + X[:, 6] ** 2 > 1
 
 
-@pytest.mark.parametrize("alpha", ["auto", "ard", 1.0])
+@pytest.mark.parametrize("alpha", ["auto", "evidence", "ard", 1.0])
 def test_selectors_find_the_features_that_matter(alpha):
     X, y = some_matter()
     model = quick(n_hidden=8, alpha=alpha)
@@ -45,7 +47,7 @@ def test_selectors_find_the_features_that_matter(alpha):
     assert list(chosen) == [1, 4, 6]
 
 
-@pytest.mark.parametrize("alpha", ["auto", 0.01, 1.0])
+@pytest.mark.parametrize("alpha", ["auto", "evidence", 0.01, 1.0])
 @pytest.mark.parametrize("loader", [load_breast_cancer, load_iris, load_wine])
 def test_importances_rank_as_the_mean_gradient(loader, alpha):
     X, y = loader(return_X_y=True)
@@ -60,12 +62,13 @@ def test_importances_rank_as_the_mean_gradient(loader, alpha):
     assert np.corrcoef(ranks)[0, 1] > 0.85
 
 
-def test_importances_are_shares_whatever_the_units():
+@pytest.mark.parametrize("alpha", ["auto", "evidence"])
+def test_importances_are_shares_whatever_the_units(alpha):
     X, y = load_iris(return_X_y=True)
-    model = quick(alpha="auto").fit(X, y)
+    model = quick(alpha=alpha).fit(X, y)
     assert model.feature_importances_.sum() == pytest.approx(1)
     units = [1e-3, 1, 1e3, 10]
-    other = quick(alpha="auto").fit(X * units, y)
+    other = quick(alpha=alpha).fit(X * units, y)
     np.testing.assert_allclose(
         other.feature_importances_, model.feature_importances_, rtol=1e-2
     )
@@ -79,8 +82,14 @@ def test_importances_are_shares_whatever_the_units():
         quick().feature_importances_  # noqa: B018
 
 
-@pytest.mark.parametrize("alpha", ["auto", 1e-3])
-@pytest.mark.parametrize("solver", ["lbfgs", "gd", "adam"])
+@pytest.mark.parametrize(
+    "solver, alpha",
+    [
+        *product(["lbfgs", "gd", "adam"], ["auto", 1e-3]),
+        ("lbfgs", "evidence"),
+        ("lbfgs", "ard"),
+    ],
+)
 def test_a_constant_feature_has_no_importance(solver, alpha):
     X, y = load_iris(return_X_y=True)
     X = StandardScaler().fit_transform(X)
@@ -99,7 +108,7 @@ def test_importances_after_partial_fit():
 
 
 @pytest.mark.parametrize("dtype, atol", [(np.float64, 1e-12), (np.float32, 1e-5)])
-@pytest.mark.parametrize("alpha", [1.0, "auto"])
+@pytest.mark.parametrize("alpha", [1.0, "auto", "evidence"])
 @pytest.mark.parametrize("name", SETS)
 def test_to_mlp_predicts_the_same(name, alpha, dtype, atol):
     X, y = SETS[name]
@@ -120,7 +129,7 @@ def test_to_mlp_predicts_the_same(name, alpha, dtype, atol):
     )
     sure = np.abs(mlp.predict_proba(X) - 0.5).max(axis=1)
     moderated = np.abs(model.predict_proba(X) - 0.5).max(axis=1)
-    if alpha == "auto":
+    if alpha == "evidence":
         assert (sure > moderated - atol).all()
     else:
         np.testing.assert_allclose(sure, moderated, rtol=0, atol=atol)
@@ -165,10 +174,11 @@ def test_to_mlp_of_what_is_no_network():
 @pytest.mark.parametrize(
     "options, missing",
     [
-        ({"solver": "adam", "alpha": "auto"}, "this one has solver='adam'"),
-        ({"solver": "gd", "alpha": 2.0}, "this one has alpha=2.0, solver='gd'"),
-        ({"early_stopping": True, "alpha": "auto"}, "one has early_stopping=True"),
+        ({"solver": "adam", "alpha": "auto"}, "this one has alpha='auto'"),
+        ({"solver": "gd", "alpha": 2.0}, "this one has alpha=2.0"),
+        ({"early_stopping": True, "alpha": "auto"}, "one has alpha='auto'"),
         ({"alpha": 0.5}, "this one has alpha=0.5"),
+        ({"alpha": "auto"}, "this one has alpha='auto'"),
     ],
 )
 def test_return_std_says_what_is_missing(options, missing):
@@ -176,7 +186,11 @@ def test_return_std_says_what_is_missing(options, missing):
     model = quick(**options, max_iter=3).fit(X, y)
     with pytest.raises(ValueError, match=rf"return_std=True needs .*{missing}\.$"):
         model.decision_function(X, return_std=True)
-    model.set_params(solver="lbfgs", alpha="auto", early_stopping=False)
+
+
+def test_return_std_does_not_miss_what_was_set_after_the_fit():
+    X, y = load_iris(return_X_y=True)
+    model = quick(alpha=1.0, max_iter=3).fit(X, y).set_params(alpha="evidence")
     with pytest.raises(ValueError, match="this one has none"):
         model.decision_function(X, return_std=True)
 
@@ -184,7 +198,7 @@ def test_return_std_says_what_is_missing(options, missing):
 @pytest.mark.parametrize("name", SETS)
 def test_standard_deviations_through_pipelines_and_searches(name):
     X, y = SETS[name]
-    model = quick(alpha="auto", max_iter=60)
+    model = quick(alpha="evidence", max_iter=60)
     plain = make_pipeline(StandardScaler(), model).fit(X, y)
     inner = plain[-1].decision_function(plain[:-1].transform(X), return_std=True)
     with sklearn.config_context(enable_metadata_routing=True):
@@ -208,7 +222,7 @@ def test_digits_pickle_size_is_not_doubled():
     import pickle
 
     X, y = load_digits(return_X_y=True)
-    model = quick(alpha="auto", n_init=2, committee=True, max_iter=10).fit(
+    model = quick(alpha="evidence", n_init=2, committee=True, max_iter=10).fit(
         X[:300], y[:300]
     )
     alone = [len(pickle.dumps(member)) for member in model.estimators_]

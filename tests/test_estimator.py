@@ -229,7 +229,9 @@ def test_bad_weights_and_unfitted_use(data):
         quick().predict(X)
 
 
-@pytest.mark.parametrize("options", [{"alpha": "auto"}, {"solver": "adam"}])
+@pytest.mark.parametrize(
+    "options", [{"alpha": "auto"}, {"alpha": "evidence"}, {"solver": "adam"}]
+)
 def test_duplicate_entries_of_csr_are_summed_on_a_copy(options):
     rng = np.random.default_rng(0)
     X = rng.random((100, 8))
@@ -276,7 +278,7 @@ def test_arrays_of_other_libraries(data, xp, dispatch, dtype):
     X, y = data
     X = X.astype(dtype)
     A, b, weight = xp.asarray(X), xp.asarray(y), xp.asarray(np.full(len(X), 2.0))
-    model = quick(alpha="auto", max_iter=50)
+    model = quick(alpha="evidence", max_iter=50)
     expected = clone(model).fit(X, y, np.full(len(X), 2))
     with sklearn.config_context(array_api_dispatch=dispatch):
         model.fit(A, b, weight)

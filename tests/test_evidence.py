@@ -135,7 +135,7 @@ def test_gauss_newton_matrix_matches_finite_differences(kind, form, weighted):
     np.testing.assert_allclose(products, expected @ V, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("alpha", ["auto", "ard"])
+@pytest.mark.parametrize("alpha", ["evidence", "ard"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_evidence_and_gamma_match_brute_force(kind, alpha):
     X, y = problem(kind)
@@ -175,10 +175,10 @@ def test_evidence_of_one_neuron_matches_its_integral():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(400, 1))
     y = (rng.random(400) < expit(4 * np.tanh(2 * x[:, 0]))).astype(int)
-    model = quick(n_hidden=1).set_params(alpha="auto").fit(x, y)
+    model = quick(n_hidden=1).set_params(alpha="evidence").fit(x, y)
     objective, _ = objective_of(x, y, "binary", k=1)
     theta = objective.from_parameters(model._parameters())
-    precision = Prior(objective, "auto").precision(model.alpha_)
+    precision = Prior(objective, "evidence").precision(model.alpha_)
     H, _ = brute_force(objective, theta, x, "binary")
     A = H + np.diag(precision)
     # Student's t with 4 degrees of freedom about the optimum.
@@ -225,10 +225,10 @@ def test_evidence_is_stationary_where_the_search_ends(monkeypatch):
     }.items():
         monkeypatch.setattr(_evidence, name, value)
     X, y = nonlinear()
-    model = quick(n_hidden=2, alpha="auto", tol=1e-6, random_state=1).fit(X, y)
+    model = quick(n_hidden=2, alpha="evidence", tol=1e-6, random_state=1).fit(X, y)
     objective, _ = objective_of(X, y, "binary", k=2)
     theta = objective.from_parameters(model._parameters())
-    prior = Prior(objective, "auto")
+    prior = Prior(objective, "evidence")
     posterior = Curvature(objective).posterior(theta, prior.precision(model.alpha_))
     gamma = prior.sums(posterior.well_determined)
     pull = model.alpha_ * prior.sums(theta**2)
@@ -261,7 +261,7 @@ def test_the_order_of_the_neurons_does_not_change_the_evidence():
             b2 + W2.sum(axis=1, keepdims=True),
         )
     )
-    precision = Prior(objective, "auto").precision(np.array([0.7, 0.2]))
+    precision = Prior(objective, "evidence").precision(np.array([0.7, 0.2]))
     curvature = Curvature(objective)
     first, second = (curvature.posterior(t, precision) for t in (theta, turned))
     assert first.log_determinant == pytest.approx(second.log_determinant)
@@ -269,7 +269,7 @@ def test_the_order_of_the_neurons_does_not_change_the_evidence():
     assert objective.value(theta) == pytest.approx(objective.value(turned))
 
 
-@pytest.mark.parametrize("alpha", ["auto", "ard"])
+@pytest.mark.parametrize("alpha", ["evidence", "ard"])
 def test_the_features_units_do_not_change_the_evidence(alpha):
     X, y = problem("binary", n=200)
     units = np.array([2.0**10, 0.25, 8.0])
@@ -293,14 +293,14 @@ def test_ard_finds_the_irrelevant_features():
 
 def test_a_failed_factorisation_falls_back_and_says_so(monkeypatch):
     X, y = problem("binary")
-    plain = quick(alpha="auto").fit(X, y)
+    plain = quick(alpha="evidence").fit(X, y)
 
     def fail(A):
         raise np.linalg.LinAlgError
 
     monkeypatch.setattr(_posterior, "_invert_cholesky", fail)
     with pytest.warns(RuntimeWarning, match="failed; falls back to its eigenvalues"):
-        model = quick(alpha="auto").fit(X, y)
+        model = quick(alpha="evidence").fit(X, y)
     assert model.log_evidence_ == pytest.approx(plain.log_evidence_, abs=0.02)
     np.testing.assert_allclose(
         model.predict_proba(X), plain.predict_proba(X), atol=0.01
@@ -415,9 +415,9 @@ def test_estimates_keep_the_diagonal_and_repeat(monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("max_iter", [40, 50, 60])
+@pytest.mark.parametrize("max_iter", [60, 70, 80])
 def test_all_rounds_share_the_iterations(data, max_iter):
-    model = quick(alpha="auto", max_iter=max_iter).fit(*data)
+    model = quick(alpha="evidence", max_iter=max_iter).fit(*data)
     assert model.n_iter_ == max_iter
     assert len(model.log_evidence_curve_) > 1
 
@@ -425,7 +425,7 @@ def test_all_rounds_share_the_iterations(data, max_iter):
 def test_training_ends_in_a_later_round(data):
     X, y = data
     objective, theta = objective_of(X, y, "binary", k=3)
-    prior, calls, rounds = Prior(objective, "auto"), [], []
+    prior, calls, rounds = Prior(objective, "evidence"), [], []
 
     def report(*_):
         calls.append(len(rounds))
@@ -473,15 +473,15 @@ def test_few_samples_of_many_features_use_their_kernel(monkeypatch):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 120))
     y = (X[:, 0] + 0.3 * rng.normal(size=50) > 0).astype(int)
-    kernel = quick(n_hidden=2, alpha="auto").fit(X, y)
+    kernel = quick(n_hidden=2, alpha="evidence").fit(X, y)
     assert kernel.evidence_method_ == "kernel"
     monkeypatch.setattr(_curvature, "MOST_ROWS", 1)
-    exact = quick(n_hidden=2, alpha="auto").fit(X, y)
+    exact = quick(n_hidden=2, alpha="evidence").fit(X, y)
     assert exact.evidence_method_ == "exact"
     assert kernel.log_evidence_ == pytest.approx(exact.log_evidence_, abs=0.5)
     monkeypatch.setattr(_curvature, "LARGEST", 10)
     monkeypatch.setattr(_curvature, "RANK", 20)
-    estimated = quick(n_hidden=2, alpha="auto").fit(X, y)
+    estimated = quick(n_hidden=2, alpha="evidence").fit(X, y)
     assert estimated.evidence_method_ == "lanczos"
     assert estimated.score(X, y) > 0.9
     assert np.isfinite(estimated.decision_function(X, return_std=True)[1]).all()
@@ -490,9 +490,9 @@ def test_few_samples_of_many_features_use_their_kernel(monkeypatch):
 def test_a_weight_is_a_count_in_the_evidence():
     X, y = problem("multiclass", n=120)
     weight = np.random.default_rng(0).integers(1, 4, len(X))
-    weighted = quick(alpha="auto").fit(X, y, sample_weight=weight)
+    weighted = quick(alpha="evidence").fit(X, y, sample_weight=weight)
     rows = np.repeat(np.arange(len(X)), weight)
-    repeated = quick(alpha="auto").fit(X[rows], y[rows])
+    repeated = quick(alpha="evidence").fit(X[rows], y[rows])
     assert weighted.log_evidence_ == pytest.approx(repeated.log_evidence_, abs=1e-2)
     np.testing.assert_allclose(weighted.alpha_, repeated.alpha_, rtol=1e-2)
     np.testing.assert_allclose(
@@ -504,9 +504,9 @@ def test_a_weight_is_a_count_in_the_evidence():
 def test_float32_and_sparse_find_the_same(kind):
     X, y = problem(kind, n=200)
     X = np.where(X > 0, X, 0)
-    plain = quick(alpha="auto").fit(X, y)
+    plain = quick(alpha="evidence").fit(X, y)
     for given in (X.astype(np.float32), sparse.csr_array(X)):
-        model = quick(alpha="auto").fit(given, y)
+        model = quick(alpha="evidence").fit(given, y)
         assert model.log_evidence_ == pytest.approx(plain.log_evidence_, abs=0.5)
         proba = model.predict_proba(given)
         assert proba.dtype == given.dtype
@@ -515,7 +515,7 @@ def test_float32_and_sparse_find_the_same(kind):
 
 def test_moderation_of_one_output():
     X, y = problem("binary")
-    model = quick(alpha="auto").fit(X, y)
+    model = quick(alpha="evidence").fit(X, y)
     Z2, std = model.decision_function(X, return_std=True)
     np.testing.assert_allclose(
         Z2, network.forward(X.T, *model._parameters()).Z2[0], rtol=1e-10
@@ -534,10 +534,10 @@ def test_moderation_of_one_output():
 def test_standard_deviation_is_that_of_the_posterior(kind):
     """Of Z2 made linear in the weights, by central differences."""
     X, y = problem(kind, n=300)
-    model = quick(n_hidden=2, alpha="auto", tol=1e-6).fit(X, y)
+    model = quick(n_hidden=2, alpha="evidence", tol=1e-6).fit(X, y)
     objective, _ = objective_of(X, y, kind)
     theta = objective.from_parameters(model._parameters())
-    precision = Prior(objective, "auto").precision(model.alpha_)
+    precision = Prior(objective, "evidence").precision(model.alpha_)
     curvature = Curvature(objective)
     laplace = curvature.posterior(theta, precision)
     covariance, _ = curvature.predictive(theta, precision, laplace)
@@ -554,7 +554,7 @@ def test_standard_deviation_is_that_of_the_posterior(kind):
 def test_moderated_probabilities_are_means_over_the_posterior(kind):
     """Against 4000 draws of the weights, Z2 made linear in them."""
     X, y = problem(kind)
-    model = quick(n_hidden=2, alpha="auto").fit(X, y)
+    model = quick(n_hidden=2, alpha="evidence").fit(X, y)
     model.moderation_ = 1.0
     objective, _ = objective_of(X, y, kind)
     theta = objective.from_parameters(model._parameters())
@@ -685,10 +685,10 @@ def test_a_weight_is_a_count_of_which_one_is_left_out(compared):
 
 
 def test_moderation_of_noise_and_of_separate_classes():
-    noisy = quick(alpha="auto").fit(*problem("binary"))
+    noisy = quick(alpha="evidence").fit(*problem("binary"))
     assert noisy.moderation_ > 0.8
     X, y = load_wine(return_X_y=True)
-    separate = quick(alpha="auto").fit(X, y)
+    separate = quick(alpha="evidence").fit(X, y)
     assert separate.moderation_ < 0.3
     # Away from the samples its probabilities know less than its weights say.
     far = X.mean(axis=0) + 5 * (X - X.mean(axis=0))
@@ -701,7 +701,7 @@ def test_moderation_of_noise_and_of_separate_classes():
     np.testing.assert_allclose(separate.predict_proba(X), plain, atol=1e-12)
     # With 20 samples a parameter there is nothing to choose.
     X, y = problem("binary", n=700)
-    assert quick(n_hidden=2, alpha="auto").fit(X, y).moderation_ == 1.0
+    assert quick(n_hidden=2, alpha="evidence").fit(X, y).moderation_ == 1.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -751,7 +751,7 @@ def test_many_samples_are_thinned(monkeypatch, compared):
 @pytest.mark.parametrize("options", [{}, {"n_init": 3, "committee": True}])
 def test_methods_agree_with_each_other(kind, options):
     X, y = problem(kind)
-    model = quick(alpha="auto", **options).fit(X, y)
+    model = quick(alpha="evidence", **options).fit(X, y)
     proba, decision = model.predict_proba(X), model.decision_function(X)
     np.testing.assert_allclose(np.exp(model.predict_log_proba(X)), proba)
     if kind == "multiclass":
@@ -769,13 +769,13 @@ def test_methods_agree_with_each_other(kind, options):
 def test_the_highest_evidence_or_the_committee():
     X, y = load_wine(return_X_y=True)
     single = [
-        quick(alpha="auto", random_state=seed).fit(X, y).log_evidence_
+        quick(alpha="evidence", random_state=seed).fit(X, y).log_evidence_
         for seed in range(2)
     ]
     assert len(set(single)) == 2
-    best = quick(alpha="auto", n_init=4).fit(X, y)
+    best = quick(alpha="evidence", n_init=4).fit(X, y)
     assert not hasattr(best, "estimators_")
-    committee = quick(alpha="auto", n_init=4, committee=True).fit(X, y)
+    committee = quick(alpha="evidence", n_init=4, committee=True).fit(X, y)
     evidences = [member.log_evidence_ for member in committee.estimators_]
     assert evidences == sorted(evidences, reverse=True) and len(evidences) == 4
     assert committee.log_evidence_ == best.log_evidence_ == evidences[0]
@@ -818,19 +818,15 @@ def test_a_number_for_alpha_has_no_evidence(data):
         "evidence_method_",
     ]
     assert not any(hasattr(model, name) for name in gone)
-    for options, expected in (
-        ({"solver": "adam"}, 0.3),
-        ({"solver": "gd"}, 0.0),
-        ({"early_stopping": True}, 0.3),
-    ):
-        model = quick(alpha="auto", max_iter=5, **options).fit(X, y)
+    for solver, expected in (("adam", 0.3), ("gd", 0.0)):
+        model = quick(alpha="auto", max_iter=5, solver=solver).fit(X, y)
         assert model.alpha_ == expected
         assert not hasattr(model, "log_evidence_")
 
 
 def test_the_search_is_recorded(data, capsys):
     X, y = data
-    model = quick(alpha="auto", verbose=True).fit(X, y)
+    model = quick(alpha="evidence", verbose=True).fit(X, y)
     rounds = [line for line in capsys.readouterr().out.splitlines() if "round" in line]
     assert len(rounds) == len(model.log_evidence_curve_) == len(model.alpha_curve_)
     assert f"{model.log_evidence_:12.4f}" in rounds[-1]
@@ -846,7 +842,7 @@ def test_the_search_is_recorded(data, capsys):
 def test_too_few_iterations_warn_and_still_give_a_model(data):
     X, y = data
     with pytest.warns(ConvergenceWarning, match="stopped at max_iter=7"):
-        model = quick(alpha="auto", max_iter=7).fit(X, y)
+        model = quick(alpha="evidence", max_iter=7).fit(X, y)
     assert model.n_iter_ == 7
     assert np.isfinite(model.log_evidence_)
     assert model.score(X, y) > 0.9
@@ -856,7 +852,7 @@ def test_too_few_iterations_warn_and_still_give_a_model(data):
 def test_ctrl_c_keeps_the_best_evidence(data, at, monkeypatch):
     X, y = data
     interrupt_at(monkeypatch, at)
-    model = quick(alpha="auto")
+    model = quick(alpha="evidence")
     with pytest.warns(ConvergenceWarning, match="interrupted after"):
         model.fit(X, y)
     assert model.n_iter_ < at
@@ -867,7 +863,7 @@ def test_ctrl_c_keeps_the_best_evidence(data, at, monkeypatch):
 
 def test_warm_start_begins_with_the_precisions_found(data):
     X, y = data
-    model = quick(alpha="auto", warm_start=True).fit(X, y)
+    model = quick(alpha="evidence", warm_start=True).fit(X, y)
     found, evidence = model.alpha_, model.log_evidence_
     model.fit(X, y)
     np.testing.assert_array_equal(model.alpha_curve_[0], found)
@@ -879,7 +875,7 @@ def test_warm_start_begins_with_the_precisions_found(data):
 
 def test_diverging_weights_are_an_error(data):
     X, y = data
-    model = quick(alpha="auto")
+    model = quick(alpha="evidence")
     huge = [np.full((X.shape[1], 4), 1e200), np.full((4, 1), 1e200)]
     with pytest.raises(ValueError, match="ended in non-finite weights"):
         model.fit(X, y, coef_init=huge, intercept_init=[np.zeros(4), np.zeros(1)])
@@ -898,16 +894,18 @@ def test_plugs_into_pipeline_and_grid_search():
     pipeline = make_pipeline(
         StandardScaler(), TwoLayerSigmoidClassifier(random_state=0)
     )
-    grid = {"twolayersigmoidclassifier__alpha": ["auto", "ard", 1.0]}
+    grid = {"twolayersigmoidclassifier__alpha": ["auto", "evidence", "ard", 1.0]}
     search = GridSearchCV(pipeline, grid, cv=3, scoring="neg_log_loss").fit(X, y)
     assert search.best_score_ > -0.15
 
 
 def test_raw_and_scaled_features_are_the_same_to_the_evidence():
     X, y = load_breast_cancer(return_X_y=True)
-    raw = TwoLayerSigmoidClassifier(4, random_state=0).fit(X, y)
+    raw = TwoLayerSigmoidClassifier(4, alpha="evidence", random_state=0).fit(X, y)
     scaled = StandardScaler().fit(X)
-    other = TwoLayerSigmoidClassifier(4, random_state=0).fit(scaled.transform(X), y)
+    other = TwoLayerSigmoidClassifier(4, alpha="evidence", random_state=0).fit(
+        scaled.transform(X), y
+    )
     assert raw.log_evidence_ == pytest.approx(other.log_evidence_, abs=1.0)
 
 
@@ -932,7 +930,7 @@ def test_sparse_samples_stay_sparse_in_the_estimate():
 
 def test_predictions_of_many_labels_take_bounded_memory():
     X, y = make_multilabel_classification(400, n_classes=12, random_state=0)
-    model = quick(alpha="auto", max_iter=30).fit(X, y)
+    model = quick(alpha="evidence", max_iter=30).fit(X, y)
     proba = model.predict_proba(X)
     for few in (slice(0, 7), slice(-7, None)):
         np.testing.assert_allclose(proba[few], model.predict_proba(X[few]), rtol=1e-9)

@@ -65,6 +65,7 @@ def random_model(rng):
         alpha=maybe(
             "auto" if rng.random() < 0.4 else float(10.0 ** rng.integers(-10, 5)),
             "ard",
+            "evidence",
             -1,
             np.nan,
             "x",

@@ -47,8 +47,9 @@ SETS = {
 }
 MODELS = {
     "number": {"alpha": 1.0},
-    "evidence": {"alpha": "auto", "max_iter": 40},
-    "committee": {"alpha": "auto", "max_iter": 40, "n_init": 2, "committee": True},
+    "auto": {"alpha": "auto", "max_iter": 40},
+    "evidence": {"alpha": "evidence", "max_iter": 40},
+    "committee": {"alpha": "evidence", "max_iter": 40, "n_init": 2, "committee": True},
     "sure": {"alpha": 1e-2, "n_init": 2, "committee": True},
 }
 

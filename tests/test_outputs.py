@@ -229,6 +229,7 @@ def test_partial_fit_of_labels_needs_no_classes():
 
 OPTIONS = [
     {"alpha": "auto"},
+    {"alpha": "evidence"},
     {"alpha": "ard"},
     {"alpha": 1.0},
     {"solver": "gd"},

@@ -63,7 +63,7 @@ def test_a_saved_covariance_is_the_same(way, evidence):
         X, y = X[:300, ::4], y[:300]
     elif evidence == "LowRank":
         X, y = few_of_many_features()
-    model = quick(alpha="auto", max_iter=40).fit(X, y)
+    model = quick(alpha="evidence", max_iter=40).fit(X, y)
     assert evidence in type(model._covariance).__name__
     copy = way(model)
     for found, expected in zip(
@@ -80,8 +80,9 @@ def test_a_saved_state_holds_one_type_of_this_package():
     X, y = load_iris(return_X_y=True)
     models = [
         quick(alpha="auto", max_iter=20).fit(X, y),
+        quick(alpha="evidence", max_iter=20).fit(X, y),
         quick(solver="adam").partial_fit(X, y, [0, 1, 2]),
-        quick(alpha="auto", n_init=2, committee=True, max_iter=20).fit(X, y),
+        quick(alpha="evidence", n_init=2, committee=True, max_iter=20).fit(X, y),
     ]
     names = set()
 
@@ -101,9 +102,10 @@ def test_a_saved_state_holds_one_type_of_this_package():
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("loader", [load_breast_cancer, load_iris])
-def test_a_saved_model_predicts_the_same(way, loader):
+@pytest.mark.parametrize("alpha", ["auto", "evidence"])
+def test_a_saved_model_predicts_the_same(way, loader, alpha):
     X, y = loader(return_X_y=True)
-    options = {"alpha": "auto", "n_init": 2, "committee": True, "max_iter": 40}
+    options = {"alpha": alpha, "n_init": 2, "committee": True, "max_iter": 40}
     model = make_pipeline(StandardScaler(), quick(**options)).fit(X, y)
     copy = way(model)
     np.testing.assert_array_equal(copy.predict_proba(X), model.predict_proba(X))
@@ -165,7 +167,10 @@ onnx_sets = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("zipmap", [True, False])
-@pytest.mark.parametrize("scaled, alpha", [(True, 1.0), (False, 1.0), (False, "auto")])
+@pytest.mark.parametrize(
+    "scaled, alpha",
+    [(True, 1.0), (False, 1.0), (False, "auto"), (False, "evidence")],
+)
 @pytest.mark.parametrize("name", [*onnx_sets, "labels"])
 def test_onnx_gives_the_same_labels_and_probabilities(name, scaled, alpha, zipmap):
     skl2onnx = pytest.importorskip("skl2onnx")
