@@ -16,7 +16,7 @@ ALPHAS = [0.01, 0.1, 0.3, 1.0, 3.0, 10.0]
 def loss(alpha, scaled, X, y, seeds):
     losses = []
     for seed in range(seeds):
-        model = TwoLayerSigmoidClassifier(alpha=alpha, random_state=seed)
+        model = TwoLayerSigmoidClassifier(10, alpha=alpha, random_state=seed)
         if scaled:
             model = make_pipeline(StandardScaler(), model)
         cv = StratifiedKFold(5, shuffle=True, random_state=seed)

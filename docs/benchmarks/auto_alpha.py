@@ -1,4 +1,4 @@
-"""alpha="auto" where there is no evidence: test log-loss by the penalty it stands for."""
+"""alpha="auto" where it is a number: test log-loss by the penalty it stands for."""
 
 import numpy as np
 from _common import warnings
@@ -14,7 +14,6 @@ SEEDS = 2
 WAYS = {
     '`solver="adam"`': {"solver": "adam"},
     '`solver="adam"`, `early_stopping`': {"solver": "adam", "early_stopping": True},
-    '`solver="lbfgs"`, `early_stopping`': {"early_stopping": True},
     '`solver="gd"`, features scaled': {"solver": "gd"},
 }
 

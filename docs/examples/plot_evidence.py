@@ -2,7 +2,7 @@
 Probabilities that know what they don't know
 ============================================
 
-With ``alpha="auto"`` the network says less where there were no data to learn from.
+With ``alpha="evidence"`` the network says less where there were no data to learn from.
 """
 
 import matplotlib.pyplot as plt
@@ -14,11 +14,14 @@ from sk_twolayer import TwoLayerSigmoidClassifier
 X, y = make_moons(100, noise=0.3, random_state=0)
 grid = np.stack(np.meshgrid(np.linspace(-5, 6, 111), np.linspace(-5, 5, 101)), axis=-1)
 points = grid.reshape(-1, 2)
+N_HIDDEN = 10
 models = {
-    "alpha=0.01": TwoLayerSigmoidClassifier(alpha=0.01, random_state=0),
-    'alpha="auto"': TwoLayerSigmoidClassifier(random_state=0),
+    "alpha=0.01": TwoLayerSigmoidClassifier(N_HIDDEN, alpha=0.01, random_state=0),
+    'alpha="evidence"': TwoLayerSigmoidClassifier(
+        N_HIDDEN, alpha="evidence", random_state=0
+    ),
     "a committee of five": TwoLayerSigmoidClassifier(
-        n_init=5, committee=True, random_state=0
+        N_HIDDEN, alpha="evidence", n_init=5, committee=True, random_state=0
     ),
 }
 
@@ -34,7 +37,7 @@ plt.show()
 # %%
 # The standard deviation of Z2 is behind that: small at the data, large elsewhere.
 
-model = models['alpha="auto"']
+model = models['alpha="evidence"']
 Z2, std = model.decision_function(points, return_std=True)
 
 figure, ax = plt.subplots(figsize=(5, 3.6), layout="constrained")

@@ -21,7 +21,7 @@ X_train, y_train, X_test, y_test = X[:400], y[:400], X[400:], y[400:]
 sizes = range(1, 13)
 evidence, errors, fixed = [], [], []
 for k in sizes:
-    model = TwoLayerSigmoidClassifier(k, n_init=5, random_state=0)
+    model = TwoLayerSigmoidClassifier(k, alpha="evidence", n_init=5, random_state=0)
     model.fit(X_train, y_train)
     evidence.append(model.log_evidence_)
     errors.append(log_loss(y_test, model.predict_proba(X_test)))
@@ -35,7 +35,7 @@ for k in sizes:
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 left.plot(sizes, evidence, "o-")
 left.set(xlabel="hidden neurons k", ylabel="log evidence (nats)")
-right.plot(sizes, errors, "o-", label='alpha="auto"')
+right.plot(sizes, errors, "o-", label='alpha="evidence"')
 right.plot(sizes, fixed, "s--", label="alpha=0.01")
 right.set(xlabel="hidden neurons k", ylabel="test log-loss (nats)")
 right.legend()

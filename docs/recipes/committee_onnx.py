@@ -18,7 +18,9 @@ from sk_twolayer import TwoLayerSigmoidClassifier
 
 X, y = load_wine(return_X_y=True)
 X = X.astype(np.float32)
-committee = TwoLayerSigmoidClassifier(n_init=5, committee=True, random_state=0)
+committee = TwoLayerSigmoidClassifier(
+    10, alpha="evidence", n_init=5, committee=True, random_state=0
+)
 model = make_pipeline(StandardScaler(), committee).fit(X, y)
 
 converted = to_onnx(model, X[:1], options={"zipmap": False})

@@ -24,10 +24,11 @@ def log_evidence(model, X, y):
 
 search = GridSearchCV(
     make_pipeline(
-        PowerTransformer(), TwoLayerSigmoidClassifier(n_init=3, random_state=0)
+        PowerTransformer(),
+        TwoLayerSigmoidClassifier(alpha="evidence", n_init=3, random_state=0),
     ),
     {
-        "twolayersigmoidclassifier__alpha": ["auto", "ard"],
+        "twolayersigmoidclassifier__alpha": ["evidence", "ard"],
         "twolayersigmoidclassifier__n_hidden": [2, 5],
     },
     scoring=log_evidence,

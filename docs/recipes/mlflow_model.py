@@ -29,7 +29,7 @@ with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
     mlflow.set_experiment("iris")
     with mlflow.start_run():
         mlflow.log_params(model[-1].get_params())
-        mlflow.log_metric("log_evidence", model[-1].log_evidence_)
+        mlflow.log_metric("cv_loss", min(model[-1].cv_loss_curve_))
         logged = mlflow.sklearn.log_model(
             model,
             name="model",

@@ -17,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from sk_twolayer import TwoLayerSigmoidClassifier
 
 X, y = load_breast_cancer(return_X_y=True)
-network = TwoLayerSigmoidClassifier(random_state=0)
+network = TwoLayerSigmoidClassifier(alpha="evidence", random_state=0)
 
 # With routing: the network asks for the argument, and gets it.
 with sklearn.config_context(enable_metadata_routing=True):
