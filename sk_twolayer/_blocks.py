@@ -15,11 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from sk_twolayer._outputs import Output
-from sk_twolayer._standardisation import (
-    Loading,
-    # Where models that were saved before it moved look for it.
-    Standardisation,  # noqa: F401
-)
+from sk_twolayer._standardisation import Loading
 
 Array = NDArray[Any]
 

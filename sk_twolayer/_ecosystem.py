@@ -77,8 +77,8 @@ def from_plain(state: dict[str, Any]) -> dict[str, Any]:
     """
 
     def restored(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
+        if value is None:
+            return None
         kept, fields = TYPES[value["type"]], value["fields"]
         if issubclass(kept, tuple):
             return kept(**fields)

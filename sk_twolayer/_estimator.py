@@ -75,8 +75,8 @@ Array = NDArray[Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 DTYPES = [np.float64, np.float32]
-# Of a saved model; raised when the attributes of a fitted model change.
-STATE_FORMAT = 4
+# Of a saved model; raised when the attributes of a fitted model change. 0.1.0 is 1.
+STATE_FORMAT = 1
 # Entries of loss_curve_ that `partial_fit` keeps: it copies them.
 CURVE_LENGTH = 10_000
 # What only some fits add to a model, and is gone after a fit that does not.
@@ -574,7 +574,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 self._settings()._replace(n_hidden=k),
                 self._rng,
                 self._parameters() if fitted else None,
-                Moments(*self._moments) if hasattr(self, "_moments") else None,
+                Moments(*self._moments) if fitted else None,
                 self._standardisation if fitted else None,
                 getattr(self, "_optimizer", None),
             )
@@ -784,22 +784,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         state = dict(state)
         found = state.pop("_state_format", None)
         version = state.pop("_sk_twolayer_version", "unknown")
-        if found == 1:
-            # Before alpha could be chosen by the evidence.
-            state.setdefault("committee", False)
-            if "W1_" in state:
-                state |= {"alpha_": state["alpha"], "_covariance": None}
-        elif found == 2:
-            # Before the strength of the moderation could be chosen.
-            posterior = state.pop("_posterior", None)
-            if "W1_" in state:
-                state["_covariance"] = None
-            if posterior is not None:
-                K, k = state["W2_"].shape
-                state["_covariance"] = posterior.covariance(k, K)
-                state["moderation_"], state["_moderation_limit"] = Moderation()
-        elif found not in (3, STATE_FORMAT):
-            # Format 3 had objects of types of its own where there are dicts now.
+        if found != STATE_FORMAT:
             raise ValueError(
                 f"This model was saved by sk_twolayer {version} (state format {found}); "
                 f"this is sk_twolayer {__version__} (state format {STATE_FORMAT}), "
@@ -1117,10 +1102,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             return average([model.feature_importances_ for model in self.estimators_])
         if hasattr(self, "feature_relevance_"):
             return to_shares(self.feature_relevance_)
-        # Models saved before have the scale of the steps alone.
-        _, _, deviation = getattr(
-            self, "_moments", (0, 0, 1 / self._standardisation.scale)
-        )
+        _, _, deviation = self._moments
         return weight_importances(self._parameters(), self.out_activation_, deviation)
 
     def to_mlp(self) -> Any:

@@ -237,16 +237,6 @@ def test_a_stream_keeps_no_more_than_the_last_entries(raw, monkeypatch):
     assert lengths[-1] == pytest.approx(lengths[4], abs=16)
 
 
-def test_a_model_saved_without_moments_goes_on(raw):
-    X, y = raw
-    model = default().partial_fit(X, y, [0, 1])
-    before = model.predict_proba(X)
-    del model._moments
-    model.set_params(learning_rate=STILL).partial_fit(2 * X, y)
-    np.testing.assert_allclose(model.predict_proba(X), before, atol=1e-8)
-    assert model._moments[0] == len(X)
-
-
 def test_classes_and_as_many_labels_are_told_apart():
     X, y = load_iris(return_X_y=True)
     Y = np.eye(3, dtype=int)[y]
