@@ -23,8 +23,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._evidence import B1_PRECISION, B2_PRECISION
 from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._prior import precision_of
 from sk_twolayer._solvers import lbfgs
 from sk_twolayer._threads import Workers
 
@@ -107,11 +107,8 @@ def precision(
     objective: CrossEntropyObjective, alpha: Array, factors: Array | float = 1.0
 ) -> Array:
     """Precision of each variable (p,); `factors` (m,) are the features' in W1's."""
-    found = np.empty(objective.size)
-    first, second = objective.split(found)
-    first[:-1], second[:-1] = np.reshape(alpha[0] * factors, (-1, 1)), alpha[1]
-    first[-1], second[-1] = B1_PRECISION, B2_PRECISION
-    return found
+    of_W1 = np.reshape(alpha[0] * factors, (-1, 1))
+    return precision_of(objective.layout, of_W1, alpha[1])
 
 
 def relevance_factors(objective: CrossEntropyObjective, theta: Array) -> Array:

@@ -24,13 +24,11 @@ from sk_twolayer._moderation import choose_moderation
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._posterior import Posterior
 from sk_twolayer._predictive import Moderation
+from sk_twolayer._prior import Prior
 from sk_twolayer._solvers import Report, lbfgs
 
 Array = NDArray[Any]
 
-# Precisions that are not re-estimated: of the hidden biases, with deviation 2 where
-# the features are standardised; of the output's biases where every neuron is at 1/2.
-B1_PRECISION, B2_PRECISION = 0.25, 0.01
 # Bounds of the others. Without, data that a line separates drive W2 to infinity and W1
 # to 0 at the same product, and an irrelevant input's precision has no end.
 LOWEST, HIGHEST = 1e-3, 1e6
@@ -48,69 +46,6 @@ SPREAD = 0.3
 # Iterations of a round; A, which they go by, is then computed anew. Of many variables
 # A takes as long as p / 12 iterations, and a round has a quarter of that.
 ROUND_ITERATIONS = 20
-
-
-class Prior:
-    """Groups of weights that share a precision.
-
-    Parameters
-    ----------
-    objective : CrossEntropyObjective
-        Gives the layout of theta.
-    kind : {"evidence", "ard"}
-        "evidence" has a group for W1 and one for W2, "ard" one for each input's column of
-        W1 and one for W2.
-
-    Attributes
-    ----------
-    n_groups : int
-        Groups; W2's is the last.
-    """
-
-    def __init__(self, objective: CrossEntropyObjective, kind: str) -> None:
-        m = objective.m
-        self.n_groups = m + 1 if kind == "ard" else 2
-        group = np.full(objective.size, -1)
-        fixed = np.zeros(objective.size)
-        first, second = objective.split(group)
-        first[:-1] = np.arange(m)[:, None] if kind == "ard" else 0
-        second[:-1] = self.n_groups - 1
-        first, second = objective.split(fixed)
-        first[-1], second[-1] = B1_PRECISION, B2_PRECISION
-        self._group, self._fixed = group, fixed
-        self._grouped = group >= 0
-
-    def precision(self, alpha: Array) -> Array:
-        """Precision of each variable.
-
-        Parameters
-        ----------
-        alpha : ndarray of shape (n_groups,), float64
-            Precision of each group.
-
-        Returns
-        -------
-        ndarray of shape (p,), float64
-            Those, and the biases' own.
-        """
-        return np.asarray(np.where(self._grouped, alpha[self._group], self._fixed))
-
-    def sums(self, values: Array) -> Array:
-        """Sum of a value over each group.
-
-        Parameters
-        ----------
-        values : ndarray of shape (p,), float64
-            A value for each variable.
-
-        Returns
-        -------
-        ndarray of shape (n_groups,), float64
-            The sums.
-        """
-        return np.bincount(
-            self._group[self._grouped], values[self._grouped], self.n_groups
-        )
 
 
 class Evidence(NamedTuple):

@@ -30,7 +30,6 @@ from sk_twolayer._evidence import (
     INITIAL,
     Evidence,
     EvidenceSolution,
-    Prior,
     maximise_evidence,
 )
 from sk_twolayer._labels import Labels
@@ -38,6 +37,7 @@ from sk_twolayer._layout import Layout
 from sk_twolayer._monitor import Monitor
 from sk_twolayer._objective import CrossEntropyObjective
 from sk_twolayer._outputs import choose_output
+from sk_twolayer._prior import Prior
 from sk_twolayer._solvers import (
     Adam,
     Momentum,
@@ -558,7 +558,7 @@ def _run_by_evidence(
     rounds: _Rounds,
 ) -> _Run:
     """Choose alpha by the evidence, from one start."""
-    prior = Prior(objective, str(settings.alpha))
+    prior = Prior(objective.layout, str(settings.alpha))
     if initial_alpha is None or np.shape(initial_alpha) != (prior.n_groups,):
         initial_alpha = np.full(prior.n_groups, INITIAL)
     try:

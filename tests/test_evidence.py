@@ -33,11 +33,11 @@ from sk_twolayer._covariance import (
     RootCovariance,
 )
 from sk_twolayer._curvature import Curvature
-from sk_twolayer._evidence import B1_PRECISION, B2_PRECISION, Prior
 from sk_twolayer._jacobian import standardised
 from sk_twolayer._moderation import choose_moderation, left_out
 from sk_twolayer._outputs import choose_output
 from sk_twolayer._posterior import DensePosterior, LowRankPosterior, lanczos
+from sk_twolayer._prior import B1_PRECISION, B2_PRECISION, Prior
 from sk_twolayer._start import initial_parameters, standardise
 from tests.helpers import interrupt_at, make_objective, quick
 
@@ -178,7 +178,7 @@ def test_evidence_of_one_neuron_matches_its_integral():
     model = quick(n_hidden=1).set_params(alpha="auto").fit(x, y)
     objective, _ = objective_of(x, y, "binary", k=1)
     theta = objective.from_parameters(model._parameters())
-    precision = Prior(objective, "auto").precision(model.alpha_)
+    precision = Prior(objective.layout, "auto").precision(model.alpha_)
     H, _ = brute_force(objective, theta, x, "binary")
     A = H + np.diag(precision)
     # Student's t with 4 degrees of freedom about the optimum.
@@ -228,7 +228,7 @@ def test_evidence_is_stationary_where_the_search_ends(monkeypatch):
     model = quick(n_hidden=2, alpha="auto", tol=1e-6, random_state=1).fit(X, y)
     objective, _ = objective_of(X, y, "binary", k=2)
     theta = objective.from_parameters(model._parameters())
-    prior = Prior(objective, "auto")
+    prior = Prior(objective.layout, "auto")
     posterior = Curvature(objective).posterior(theta, prior.precision(model.alpha_))
     gamma = prior.sums(posterior.well_determined)
     pull = model.alpha_ * prior.sums(theta**2)
@@ -261,7 +261,7 @@ def test_the_order_of_the_neurons_does_not_change_the_evidence():
             b2 + W2.sum(axis=1, keepdims=True),
         )
     )
-    precision = Prior(objective, "auto").precision(np.array([0.7, 0.2]))
+    precision = Prior(objective.layout, "auto").precision(np.array([0.7, 0.2]))
     curvature = Curvature(objective)
     first, second = (curvature.posterior(t, precision) for t in (theta, turned))
     assert first.log_determinant == pytest.approx(second.log_determinant)
@@ -425,7 +425,7 @@ def test_all_rounds_share_the_iterations(data, max_iter):
 def test_training_ends_in_a_later_round(data):
     X, y = data
     objective, theta = objective_of(X, y, "binary", k=3)
-    prior, calls, rounds = Prior(objective, "auto"), [], []
+    prior, calls, rounds = Prior(objective.layout, "auto"), [], []
 
     def report(*_):
         calls.append(len(rounds))
@@ -537,7 +537,7 @@ def test_standard_deviation_is_that_of_the_posterior(kind):
     model = quick(n_hidden=2, alpha="auto", tol=1e-6).fit(X, y)
     objective, _ = objective_of(X, y, kind)
     theta = objective.from_parameters(model._parameters())
-    precision = Prior(objective, "auto").precision(model.alpha_)
+    precision = Prior(objective.layout, "auto").precision(model.alpha_)
     curvature = Curvature(objective)
     laplace = curvature.posterior(theta, precision)
     covariance, _ = curvature.predictive(theta, precision, laplace)
