@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn import get_config
 from sklearn.utils import assert_all_finite
-from sklearn.utils._array_api import _convert_to_numpy, get_namespace
+
+from sk_twolayer._compat import convert_to_numpy, get_namespace
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -60,7 +61,7 @@ def to_numpy(A: Any) -> Any:
         return A
     if get_config()["array_api_dispatch"]:
         # Such an array may lie on another device.
-        A = _convert_to_numpy(A, get_namespace(A)[0])
+        A = convert_to_numpy(A, get_namespace(A)[0])
     return np.asarray(A)
 
 

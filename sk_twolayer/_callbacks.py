@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-try:
-    from sklearn.callback import CallbackSupportMixin
-except ImportError:  # scikit-learn < 1.9
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for the mixin that this scikit-learn does not have."""
-
-
-__all__ = ["CallbackSupportMixin", "Callbacks", "StartCallbacks"]
+from sk_twolayer._compat import callback_context, has_callbacks
 
 
 class Callbacks:
@@ -35,20 +27,19 @@ class Callbacks:
         self, estimator: Any, data: dict[str, Any], max_iter: int, n_init: int
     ) -> None:
         self._estimator, self._data, self._max_iter = estimator, data, max_iter
-        self._root = None
         self._several = n_init > 1
-        # Also without a callback of its own: a meta-estimator joins on to it.
-        if hasattr(estimator, "_init_callback_context"):
-            self._root = estimator._init_callback_context(
-                max_subtasks=n_init if self._several else max_iter + 1,
-                sequential_subtasks=not self._several,
-            )
+        self._root = callback_context(
+            estimator,
+            max_subtasks=n_init if self._several else max_iter + 1,
+            sequential_subtasks=not self._several,
+        )
+        if self._root is not None:
             self._root.call_on_fit_task_begin(estimator=estimator, **data)
 
     @property
     def active(self) -> bool:
         """Whether any callback is set."""
-        return self._root is not None and hasattr(self._estimator, "_skl_callbacks")
+        return self._root is not None and has_callbacks(self._estimator)
 
     def start(
         self, index: int, attributes: Callable[[Any], dict[str, Any]]

@@ -10,15 +10,10 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import assert_all_finite, check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_twolayer._arrays import (
     MatrixLike,
@@ -27,7 +22,15 @@ from sk_twolayer._arrays import (
     like_its_input,
     to_numpy,
 )
-from sk_twolayer._callbacks import Callbacks, CallbackSupportMixin
+from sk_twolayer._callbacks import Callbacks
+from sk_twolayer._compat import (
+    CallbackSupportMixin,
+    Interval,
+    Options,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+)
 from sk_twolayer._cross_validation import count_samples
 from sk_twolayer._ecosystem import (
     from_plain,
@@ -118,7 +121,7 @@ def _check_kind(labels: Labels, activation: str) -> None:
 
 def _checks_parameters(method: Method) -> Method:
     """scikit-learn's decorator, which has no types, with the method's own."""
-    decorated: Method = _fit_context(prefer_skip_nested_validation=True)(method)
+    decorated: Method = fit_context(prefer_skip_nested_validation=True)(method)
     return decorated
 
 
@@ -627,7 +630,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     ) -> Samples:
         """Samples with the product of their weights and their classes'."""
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(
+            sample_weight = check_sample_weight(
                 to_numpy(sample_weight),
                 X,
                 dtype=np.float64,

@@ -11,11 +11,11 @@ from contextvars import copy_context
 from typing import Any, TypeVar
 
 from joblib import cpu_count
-from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
-from sklearn.utils.fixes import parse_version
 from threadpoolctl import ThreadpoolController
 from threadpoolctl import __version__ as threadpoolctl_version
+
+from sk_twolayer._compat import get_active_backend, parse_version
 
 Result = TypeVar("Result")
 
