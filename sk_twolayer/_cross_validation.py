@@ -23,10 +23,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._prior import precision_of
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.prior import precision_of
+from sk_twolayer._engine.threads import Workers
 from sk_twolayer._solvers import lbfgs
-from sk_twolayer._threads import Workers
 
 Array = NDArray[Any]
 

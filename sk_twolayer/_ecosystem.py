@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
-from sk_twolayer._covariance import (
+from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._evidence.covariance import (
     LowRankCovariance,
     PairedCovariance,
     RootCovariance,
 )
-from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import Adam, Momentum
-from sk_twolayer._standardisation import Standardisation
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]

@@ -39,8 +39,18 @@ from sk_twolayer._ecosystem import (
     to_shares,
     weight_importances,
 )
-from sk_twolayer._evidence import Evidence
-from sk_twolayer._forward import Network, input_gradients
+from sk_twolayer._engine.forward import Network, input_gradients
+from sk_twolayer._engine.outputs import Output, choose_output
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.threads import Workers
+from sk_twolayer._evidence.predictive import (
+    Moderation,
+    Predictive,
+    average,
+    average_of_logs,
+    pool,
+)
+from sk_twolayer._evidence.search import Evidence
 from sk_twolayer._labels import (
     Labels,
     drop_zero_weights,
@@ -52,17 +62,7 @@ from sk_twolayer._labels import (
     warn_of_size,
     weigh_samples,
 )
-from sk_twolayer._outputs import Output, choose_output
-from sk_twolayer._predictive import (
-    Moderation,
-    Predictive,
-    average,
-    average_of_logs,
-    pool,
-)
-from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._start import Moments
-from sk_twolayer._threads import Workers
 from sk_twolayer._training import (
     Samples,
     Settings,

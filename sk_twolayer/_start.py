@@ -10,9 +10,9 @@ from scipy import sparse
 from scipy.stats import entropy
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sk_twolayer._engine.layout import stacked
+from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._labels import Labels
-from sk_twolayer._layout import stacked
-from sk_twolayer._standardisation import Standardisation
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from sk_twolayer._blocks import Block
 from sk_twolayer._callbacks import Callbacks
 from sk_twolayer._cross_validation import (
     FIRST_ITERATIONS,
@@ -26,18 +25,26 @@ from sk_twolayer._cross_validation import (
     precision,
     relevance_factors,
 )
-from sk_twolayer._evidence import (
+from sk_twolayer._engine.blocks import Block
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.prior import Prior
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.threads import (
+    SERIAL_WORK,
+    Workers,
+    count_threads,
+    evaluation_work,
+)
+from sk_twolayer._evidence.search import (
     INITIAL,
     Evidence,
     EvidenceSolution,
     maximise_evidence,
 )
 from sk_twolayer._labels import Labels
-from sk_twolayer._layout import Layout
 from sk_twolayer._monitor import Monitor
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._outputs import choose_output
-from sk_twolayer._prior import Prior
 from sk_twolayer._solvers import (
     Adam,
     Momentum,
@@ -48,19 +55,12 @@ from sk_twolayer._solvers import (
     lbfgs,
     mini_batch,
 )
-from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._start import (
     Moments,
     class_counts,
     constant_cost,
     initial_parameters,
     log_odds,
-)
-from sk_twolayer._threads import (
-    SERIAL_WORK,
-    Workers,
-    count_threads,
-    evaluation_work,
 )
 from sk_twolayer.network import Parameters
 

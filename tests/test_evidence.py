@@ -18,26 +18,23 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sk_twolayer import (
-    TwoLayerSigmoidClassifier,
-    _covariance,
-    _curvature,
-    _evidence,
-    _moderation,
-    _posterior,
-    network,
-)
-from sk_twolayer._covariance import (
+from sk_twolayer import TwoLayerSigmoidClassifier, network
+from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION, Prior
+from sk_twolayer._evidence import covariance as _covariance
+from sk_twolayer._evidence import curvature as _curvature
+from sk_twolayer._evidence import moderation as _moderation
+from sk_twolayer._evidence import posterior as _posterior
+from sk_twolayer._evidence import search as _evidence
+from sk_twolayer._evidence.covariance import (
     LowRankCovariance,
     PairedCovariance,
     RootCovariance,
 )
-from sk_twolayer._curvature import Curvature
-from sk_twolayer._jacobian import standardised
-from sk_twolayer._moderation import choose_moderation, left_out
-from sk_twolayer._outputs import choose_output
-from sk_twolayer._posterior import DensePosterior, LowRankPosterior, lanczos
-from sk_twolayer._prior import B1_PRECISION, B2_PRECISION, Prior
+from sk_twolayer._evidence.curvature import Curvature
+from sk_twolayer._evidence.jacobian import standardised
+from sk_twolayer._evidence.moderation import choose_moderation, left_out
+from sk_twolayer._evidence.posterior import DensePosterior, LowRankPosterior, lanczos
 from sk_twolayer._start import initial_parameters, standardise
 from tests.helpers import interrupt_at, make_objective, quick
 

@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier, _estimator, network
+from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._labels import encode_labels
-from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import Adam
 from sk_twolayer._start import Moments, class_counts, constant_cost, log_odds
 from tests.helpers import make_objective, quick

@@ -12,9 +12,9 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import _training, network
-from sk_twolayer._outputs import choose_output
+from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._solvers import Adam, Momentum, full_batch, lbfgs, mini_batch
-from sk_twolayer._standardisation import Standardisation
 from tests.helpers import before_each_block, interrupt_at, make_objective, quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

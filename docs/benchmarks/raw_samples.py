@@ -23,18 +23,18 @@ CHILD = """
 import json, sys, time
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._outputs import choose_output
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._start import standardise
-from sk_twolayer._threads import Workers
+from sk_twolayer._engine.threads import Workers
 
 def make(path, mapped, k, threads):
     X, y = np.load(path, mmap_mode="r" if mapped else None), np.load(path + ".y.npy")
     output = choose_output("logistic", 1)
     options = {"standardisation": standardise(X, 0.0), "workers": Workers(threads)}
     try:
-        from sk_twolayer._blocks import Block
-        from sk_twolayer._layout import Layout
+        from sk_twolayer._engine.blocks import Block
+        from sk_twolayer._engine.layout import Layout
     except ImportError:
         return CrossEntropyObjective(X, y, k, 1, output, **options)
     return CrossEntropyObjective(Block(X, y), Layout(X.shape[1], k, 1), output, **options)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_twolayer._blocks import with_ones
+from sk_twolayer._engine.blocks import with_ones
 
 Array = NDArray[Any]
 

@@ -18,13 +18,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._covariance import Covariance
-from sk_twolayer._curvature import Curvature
-from sk_twolayer._moderation import choose_moderation
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._posterior import Posterior
-from sk_twolayer._predictive import Moderation
-from sk_twolayer._prior import Prior
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.prior import Prior
+from sk_twolayer._evidence.covariance import Covariance
+from sk_twolayer._evidence.curvature import Curvature
+from sk_twolayer._evidence.moderation import choose_moderation
+from sk_twolayer._evidence.posterior import Posterior
+from sk_twolayer._evidence.predictive import Moderation
 from sk_twolayer._solvers import Report, lbfgs
 
 Array = NDArray[Any]

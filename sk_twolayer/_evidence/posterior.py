@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from sk_twolayer._covariance import (
+from sk_twolayer._evidence.covariance import (
     Covariance,
     LowRankCovariance,
     PairedCovariance,

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._standardisation import Standardisation
+from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]

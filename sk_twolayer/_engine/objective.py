@@ -16,13 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_twolayer._blocks import Block, Group, SampleBlocks, choose_block_rows, is_kept
-from sk_twolayer._layers import Folding
-from sk_twolayer._layout import Layout
-from sk_twolayer._outputs import Output
-from sk_twolayer._standardisation import Standardisation
-from sk_twolayer._sums import BlockSums, make_sums
-from sk_twolayer._threads import Workers, share
+from sk_twolayer._engine.blocks import (
+    Block,
+    Group,
+    SampleBlocks,
+    choose_block_rows,
+    is_kept,
+)
+from sk_twolayer._engine.layers import Folding
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.outputs import Output
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.sums import BlockSums, make_sums
+from sk_twolayer._engine.threads import Workers, share
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]

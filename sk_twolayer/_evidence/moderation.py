@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._blocks import Block
-from sk_twolayer._covariance import Covariance, samples_at_once
-from sk_twolayer._curvature import Roots
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._outputs import shrinkage
-from sk_twolayer._predictive import Moderation
+from sk_twolayer._engine.blocks import Block
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.outputs import shrinkage
+from sk_twolayer._evidence.covariance import Covariance, samples_at_once
+from sk_twolayer._evidence.curvature import Roots
+from sk_twolayer._evidence.predictive import Moderation
 
 Array = NDArray[Any]
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._layout import Layout
+from sk_twolayer._engine.layout import Layout
 
 Array = NDArray[Any]
 

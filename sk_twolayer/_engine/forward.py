@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit, softmax
 
-from sk_twolayer._blocks import MOST_ROWS, Block, aligned, choose_block_rows
-from sk_twolayer._layers import Folding, ForwardPass
-from sk_twolayer._layout import Layout
-from sk_twolayer._standardisation import Standardisation
-from sk_twolayer._threads import Workers, share
+from sk_twolayer._engine.blocks import MOST_ROWS, Block, aligned, choose_block_rows
+from sk_twolayer._engine.layers import Folding, ForwardPass
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.threads import Workers, share
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]

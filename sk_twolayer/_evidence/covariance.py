@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from sk_twolayer._jacobian import Pairs, hidden_layer, jacobian_rows
+from sk_twolayer._evidence.jacobian import Pairs, hidden_layer, jacobian_rows
 
 Array = NDArray[Any]
 

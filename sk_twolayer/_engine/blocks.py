@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_twolayer._outputs import Output
-from sk_twolayer._standardisation import Loading
+from sk_twolayer._engine.outputs import Output
+from sk_twolayer._engine.standardisation import Loading
 
 Array = NDArray[Any]
 

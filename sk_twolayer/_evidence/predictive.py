@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from sk_twolayer._covariance import Covariance, samples_at_once
-from sk_twolayer._jacobian import standardised
-from sk_twolayer._outputs import Output, shrinkage
-from sk_twolayer._standardisation import Standardisation
+from sk_twolayer._engine.outputs import Output, shrinkage
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._evidence.covariance import Covariance, samples_at_once
+from sk_twolayer._evidence.jacobian import standardised
 
 Array = NDArray[Any]
 

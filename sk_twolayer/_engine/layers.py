@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._blocks import Block, Rows, aligned, with_ones
-from sk_twolayer._layout import Layout
-from sk_twolayer._standardisation import Loading, Standardisation
+from sk_twolayer._engine.blocks import Block, Rows, aligned, with_ones
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.standardisation import Loading, Standardisation
 
 Array = NDArray[Any]
 

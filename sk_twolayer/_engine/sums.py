@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._blocks import Block, Group, Rows, aligned, chunks
-from sk_twolayer._layers import Folding, ForwardPass, Layers
-from sk_twolayer._outputs import BinarySigmoid, Output
+from sk_twolayer._engine.blocks import Block, Group, Rows, aligned, chunks
+from sk_twolayer._engine.layers import Folding, ForwardPass, Layers
+from sk_twolayer._engine.outputs import BinarySigmoid, Output
 
 Array = NDArray[Any]
 Products = tuple[tuple[Array, Array, Array], ...]

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from sk_twolayer._blocks import Block
-from sk_twolayer._covariance import Covariance
-from sk_twolayer._jacobian import Pairs, hidden_layer, jacobian_rows
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._outputs import shrinkage
-from sk_twolayer._posterior import (
+from sk_twolayer._engine.blocks import Block
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.outputs import shrinkage
+from sk_twolayer._evidence.covariance import Covariance
+from sk_twolayer._evidence.jacobian import Pairs, hidden_layer, jacobian_rows
+from sk_twolayer._evidence.posterior import (
     DensePosterior,
     EstimatedPosterior,
     FactorisedPosterior,

@@ -1,0 +1,1 @@
+"""Which alpha the training data ask for, and how sure the weights are."""
