@@ -121,7 +121,7 @@ def relevance_factors(objective: CrossEntropyObjective, theta: Array) -> Array:
     mean = squares.mean()
     if mean == 0:
         return np.ones(len(squares))
-    return np.asarray((1 + FLOOR) / (FLOOR + squares / mean))
+    return (1 + FLOOR) / (FLOOR + squares / mean)
 
 
 def count_samples(samples: TakesRows) -> float:
@@ -280,7 +280,7 @@ def _project(X: Any, scale: Array) -> Array:
 def _classes(samples: TakesRows) -> Array:
     """What folds are balanced by (n,): the class, or the number of labels."""
     targets = samples.labels.targets
-    return np.asarray(targets if targets.ndim == 1 else targets.sum(axis=1))
+    return targets if targets.ndim == 1 else targets.sum(axis=1)
 
 
 def _few(samples: TakesRows, position: Array) -> Array:

@@ -132,7 +132,7 @@ def to_shares(sizes: Array) -> Array:
         Shares, which sum to 1.
     """
     total = sizes.sum()
-    return np.asarray(sizes / total if total > 0 else sizes)
+    return sizes / total if total > 0 else sizes
 
 
 def mlp_with(parameters: Parameters, classes: Array, multilabel: bool) -> Any:

@@ -338,7 +338,7 @@ def weigh_samples(
             f"class_weight={class_weight!r} gives a negative or non-finite weight; "
             "weights must be finite and at least 0."
         )
-    return np.asarray(of_class if sample_weight is None else sample_weight * of_class)
+    return of_class if sample_weight is None else sample_weight * of_class
 
 
 def relative_size(weight: Array, sample_weight: Array | None) -> float | None:

@@ -230,7 +230,7 @@ def class_counts(labels: Labels, sample_weight: Array | None = None) -> Array:
         else:
             present = weight @ targets
             counts += np.column_stack([weight.sum() - present, present])
-    return np.asarray(counts)
+    return counts
 
 
 def log_odds(counts: Array) -> Array:
@@ -250,8 +250,8 @@ def log_odds(counts: Array) -> Array:
     """
     logs = np.log(counts + 0.5)
     if counts.shape[1] == 2:
-        return np.asarray(logs[:, 1:] - logs[:, :1])
-    return np.asarray(logs - logs.mean()).T
+        return logs[:, 1:] - logs[:, :1]
+    return (logs - logs.mean()).T
 
 
 def constant_cost(counts: Array) -> float:

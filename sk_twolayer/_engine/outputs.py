@@ -71,7 +71,7 @@ class Sigmoid:
         t -= costs
         np.exp(t, out=t)
         t *= prepared
-        return np.asarray(costs[:, 0] if costs.shape[1] == 1 else costs.sum(axis=1))
+        return costs[:, 0] if costs.shape[1] == 1 else costs.sum(axis=1)
 
     def _costs(self, t: Array, work: Array) -> Array:
         costs, positive = work
@@ -79,7 +79,7 @@ class Sigmoid:
         np.exp(costs, out=costs)
         np.log1p(costs, out=costs)
         costs += np.maximum(t, 0, out=positive)
-        return np.asarray(costs)
+        return costs
 
     def probabilities(self, Z2: Array, out: Array) -> None:
         """A2 = sigma(Z2)."""
@@ -101,16 +101,16 @@ class Sigmoid:
         """Log A2 - log(1 - A2), finite also where A2 is 1 to rounding."""
         smallest = -np.finfo(log_probabilities.dtype).eps
         log_A2 = np.minimum(log_probabilities, smallest)
-        return np.asarray(log_A2 - np.log(-np.expm1(log_A2)))
+        return log_A2 - np.log(-np.expm1(log_A2))
 
     def curvature_root(self, Z2: Array) -> Array:
         """Root of A2 (1 - A2), each output's own."""
         roots = np.sqrt(expit(Z2) * expit(-Z2))
-        return np.asarray(roots[:, :, None] * np.eye(Z2.shape[1]))
+        return roots[:, :, None] * np.eye(Z2.shape[1])
 
     def variances(self, Z2: Array, S: Array) -> Array:
         """Each output's."""
-        return np.asarray(np.einsum("bkk->bk", S))
+        return np.einsum("bkk->bk", S)
 
     def determined(self, n_outputs: int) -> Array:
         """All of it."""
@@ -153,7 +153,7 @@ class BinarySigmoid(Sigmoid):
 
     def decision(self, log_probabilities: Array) -> Array:
         """Log A2 - log(1 - A2), both of which are given."""
-        return np.asarray(log_probabilities[:, 1:] - log_probabilities[:, :1])
+        return log_probabilities[:, 1:] - log_probabilities[:, :1]
 
     def decide(self, Z2: Array, classes: Array) -> Array:
         """The second class where A2 > 1/2."""
@@ -180,7 +180,7 @@ class Softmax:
         costs = np.where(of_class == 0, np.log1p(others), np.log(total) - of_class)
         Z2 /= total
         np.put_along_axis(Z2, prepared, -others / total, axis=1)
-        return np.asarray(costs[:, 0])
+        return costs[:, 0]
 
     def probabilities(self, Z2: Array, out: Array) -> None:
         """A2 = softmax(Z2), each row summing to 1."""
@@ -198,7 +198,7 @@ class Softmax:
 
     def decide(self, Z2: Array, classes: Array) -> Array:
         """The class of the largest Z2."""
-        return np.asarray(classes[Z2.argmax(axis=1)])
+        return classes[Z2.argmax(axis=1)]
 
     def decision(self, log_probabilities: Array) -> Array:
         """The logarithms themselves."""
@@ -208,7 +208,7 @@ class Softmax:
         """Of diag(A2) - A2 A2'."""
         A2 = softmax(Z2, axis=1)
         centred = np.eye(Z2.shape[1]) - A2[:, None, :]
-        return np.asarray(np.sqrt(A2)[:, :, None] * centred)
+        return np.sqrt(A2)[:, :, None] * centred
 
     def variances(self, Z2: Array, S: Array) -> Array:
         """Mean variance of Z2_i - Z2_j, pairs of outputs having weights A2_i A2_j."""
@@ -218,7 +218,7 @@ class Softmax:
         own = np.einsum("bkk->bk", S)
         of_pairs = own[:, :, None] + own[:, None, :] - 2 * S
         total = np.maximum(pairs.sum(axis=(1, 2)), np.finfo(float).tiny)
-        return np.asarray(np.einsum("bij,bij->b", pairs, of_pairs) / total)[:, None]
+        return (np.einsum("bij,bij->b", pairs, of_pairs) / total)[:, None]
 
     def determined(self, n_outputs: int) -> Array:
         """Z2 less its mean over the outputs."""
@@ -238,7 +238,7 @@ def shrinkage(variances: Array) -> Array:
     ndarray of the same shape, float64
         1 / sqrt(1 + pi s^2 / 8). Source: MacKay (1992), Neural Computation 4, p. 728.
     """
-    return np.asarray(1 / np.sqrt(1 + np.pi / 8 * variances))
+    return 1 / np.sqrt(1 + np.pi / 8 * variances)
 
 
 def choose_output(activation: str, n_outputs: int) -> Output:

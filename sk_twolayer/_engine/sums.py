@@ -169,8 +169,8 @@ class BlockSums(ForwardPass):
         for transposed, others, part in products:
             np.matmul(transposed, others, out=part)
         if len(parts) == 1:
-            return np.asarray(parts[0])
-        return np.asarray(np.add.reduce(parts, axis=0, out=self._parts_sum))
+            return parts[0]
+        return np.add.reduce(parts, axis=0, out=self._parts_sum)
 
 
 class OneOutputSums(BlockSums):

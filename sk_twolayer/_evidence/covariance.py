@@ -103,7 +103,7 @@ class PairedCovariance:
         inverse[cut:, :cut] = inverse[:cut, cut:].T
         second = self._second.reshape(k + 1, k + 1, K, K).transpose(0, 2, 1, 3)
         inverse[cut:, cut:] = second.reshape((k + 1) * K, -1)
-        return np.asarray(linalg.cholesky(inverse, lower=True).T)
+        return linalg.cholesky(inverse, lower=True).T
 
     def __call__(self, X: Array, T: Array, W2: Array) -> Array:
         """J A^-1 J' of each sample (b, K, K)."""
@@ -119,7 +119,7 @@ class PairedCovariance:
         S += across.transpose(0, 2, 1)
         squares = (hidden[:, :, None] * hidden[:, None, :]).reshape(b, -1)
         S += (squares @ self._second).reshape(b, K, K)
-        return np.asarray(S)
+        return S
 
 
 Covariance = RootCovariance | LowRankCovariance | PairedCovariance
@@ -152,6 +152,6 @@ def _plain_rows(X: Array, T: Array, W2: Array) -> Array:
 def _products(rows: Array, K: int) -> Array:
     """Products of each K rows with each other, (b, K, K)."""
     if K == 1:
-        return np.asarray(np.einsum("ij,ij->i", rows, rows)[:, None, None])
+        return np.einsum("ij,ij->i", rows, rows)[:, None, None]
     groups = rows.reshape(-1, K, rows.shape[1])
-    return np.asarray(groups @ groups.transpose(0, 2, 1))
+    return groups @ groups.transpose(0, 2, 1)

@@ -55,15 +55,15 @@ class _DenseRows:
 
     def times(self, V: Array) -> Array:
         """X V."""
-        return np.asarray(self._X @ V)
+        return self._X @ V
 
     def transposed(self, B: Array) -> Array:
         """X' B."""
-        return np.asarray(self._X.T @ B)
+        return self._X.T @ B
 
     def squared(self, B: Array) -> Array:
         """(X * X)' B."""
-        return np.asarray(np.square(self._X).T @ B)
+        return np.square(self._X).T @ B
 
 
 class _SparseRows:
@@ -75,7 +75,7 @@ class _SparseRows:
     def times(self, V: Array) -> Array:
         """X V."""
         scaled = self._scale * V[:-1]
-        return np.asarray(self._X @ scaled + (V[-1] - (self._center * scaled).sum(0)))
+        return self._X @ scaled + (V[-1] - (self._center * scaled).sum(0))
 
     def transposed(self, B: Array) -> Array:
         """X' B."""
@@ -186,7 +186,7 @@ class Curvature:
         return averaged.covariance(k, K), mean_roots
 
     def _W2(self, theta: Array) -> Array:
-        return np.asarray(self.objective.split(theta)[1][:-1].T)
+        return self.objective.split(theta)[1][:-1].T
 
     def _factorise(
         self, theta: Array, precision: Array, roots: Roots
@@ -339,7 +339,7 @@ class Curvature:
         def multiply(V: Array) -> Array:
             product = self.product(theta, scale[:, None] * V)
             product += (precision * scale)[:, None] * V
-            return np.asarray(scale[:, None] * product)
+            return scale[:, None] * product
 
         # The same vectors in each round: its noise is then that of the last one.
         p = len(theta)
@@ -378,7 +378,7 @@ class Curvature:
             0,
             in_products=True,
         )
-        return np.asarray(sum(parts))
+        return sum(parts)
 
     def _visit(
         self,

@@ -64,11 +64,11 @@ class DensePosterior:
 
     def whiten(self, u: Array) -> Array:
         """S u with S S' = A^-1."""
-        return np.asarray(linalg.blas.dtrmv(self._root, u, lower=1, trans=1))
+        return linalg.blas.dtrmv(self._root, u, lower=1, trans=1)
 
     def whiten_gradient(self, gradient: Array) -> Array:
         """S' gradient."""
-        return np.asarray(linalg.blas.dtrmv(self._root, gradient, lower=1))
+        return linalg.blas.dtrmv(self._root, gradient, lower=1)
 
 
 class _ByDiagonal:
@@ -80,11 +80,11 @@ class _ByDiagonal:
 
     def whiten(self, u: Array) -> Array:
         """S u with S one over the root of A's diagonal."""
-        return np.asarray(self._jacobi * u)
+        return self._jacobi * u
 
     def whiten_gradient(self, gradient: Array) -> Array:
         """S' gradient."""
-        return np.asarray(self._jacobi * gradient)
+        return self._jacobi * gradient
 
 
 class LowRankPosterior(_ByDiagonal):

@@ -137,7 +137,7 @@ def average(of_all: list[Array]) -> Array:
     ndarray of that shape, float
         The mean.
     """
-    return np.asarray(np.mean(of_all, axis=0))
+    return np.mean(of_all, axis=0)
 
 
 def average_of_logs(of_all: list[Array]) -> Array:
@@ -153,7 +153,7 @@ def average_of_logs(of_all: list[Array]) -> Array:
     ndarray of that shape, float
         Log of the mean probabilities, in nats.
     """
-    return np.asarray(logsumexp(of_all, axis=0) - math.log(len(of_all)))
+    return logsumexp(of_all, axis=0) - math.log(len(of_all))
 
 
 def pool(of_all: list[tuple[Array, Array]]) -> tuple[Array, Array]:

@@ -80,7 +80,7 @@ class Evidence(NamedTuple):
     @property
     def deviations(self) -> Array:
         """Standard deviation that the prior expects of each group's weights."""
-        return np.asarray(1 / np.sqrt(self.alpha))
+        return 1 / np.sqrt(self.alpha)
 
     @property
     def n_effective(self) -> float:
@@ -141,7 +141,7 @@ class _Whitened:
 
     def theta(self, v: Array) -> Array:
         """The objective's own variables."""
-        return np.asarray(self._origin + self.length * self._posterior.whiten(v))
+        return self._origin + self.length * self._posterior.whiten(v)
 
     def value_and_gradient(self, v: Array) -> tuple[float, Array]:
         """Cost, and gradient by v."""
