@@ -83,20 +83,7 @@ class Group(NamedTuple):
 
 
 def aligned(shape: tuple[int, int], dtype: Any) -> Array:
-    """Uninitialised array on a cache line's boundary: BLAS reads it a third faster.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns.
-    dtype : dtype
-        Type of a number.
-
-    Returns
-    -------
-    ndarray of the shape, dtype
-        The array, C-contiguous.
-    """
+    """Uninitialised array on a cache line's boundary: BLAS reads it a third faster."""
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
     raw = np.empty(size + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
@@ -105,20 +92,7 @@ def aligned(shape: tuple[int, int], dtype: Any) -> Array:
 
 
 def with_ones(rows: int, m: int, dtype: Any) -> Array:
-    """Array for a block's samples, its last column filled with ones.
-
-    Parameters
-    ----------
-    rows, m : int
-        Samples and features.
-    dtype : dtype
-        Type of a number.
-
-    Returns
-    -------
-    ndarray of shape (rows, m + 1), dtype
-        The array; its features are uninitialised.
-    """
+    """Array (rows, m + 1) for a block's samples, its last column filled with ones."""
     X = aligned((rows, m + 1), dtype)
     X[:, -1] = 1
     return X
@@ -127,19 +101,7 @@ def with_ones(rows: int, m: int, dtype: Any) -> Array:
 def choose_block_rows(X: Any, k: int, n_threads: int = 1) -> int:
     """Rows of a block: its buffers fill the cache, and each thread has as many.
 
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float
-        Samples in rows.
-    k : int
-        Hidden neurons.
-    n_threads : int, default=1
-        Threads that share the blocks.
-
-    Returns
-    -------
-    int
-        Rows, whole chunks where they are as many, else a multiple of 64.
+    They are whole chunks where that makes as many of them, else a multiple of 64.
     """
     n, m = (int(size) for size in X.shape)
     if sparse.issparse(X):
@@ -162,36 +124,15 @@ def choose_block_rows(X: Any, k: int, n_threads: int = 1) -> int:
 
 
 def chunk_rows(n_products: int) -> int:
-    """Rows of a chunk.
-
-    Parameters
-    ----------
-    n_products : int
-        Multiply-adds for each row.
-
-    Returns
-    -------
-    int
-        A multiple of 32, up to 256; 0 where so few rows are too much for a chunk.
-    """
+    """Rows of a chunk of so many multiply-adds a row: a multiple of 32 up to 256, or 0."""
     most = min(SMALL_PRODUCT // n_products, CHUNK_ROWS)
     return most // CHUNK_UNIT * CHUNK_UNIT
 
 
 def chunks(A: Array, n_products: int) -> tuple[Array, ...]:
-    """Views of (b, c) whose products matmul leaves to BLAS a chunk at a time.
+    """Views (number, rows, c) of (b, c) whose products matmul gives to BLAS one by one.
 
-    Parameters
-    ----------
-    A : ndarray of shape (b, c), any dtype
-        Samples in rows.
-    n_products : int
-        Multiply-adds for each row.
-
-    Returns
-    -------
-    tuple of ndarray of shape (number, rows, c)
-        The chunks of `chunk_rows`, and what is left; all in one where that is as good.
+    Those of `chunk_rows` and what is left; all in one where that is as good.
     """
     length, columns = A.shape
     rows = chunk_rows(n_products)

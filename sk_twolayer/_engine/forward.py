@@ -118,21 +118,9 @@ class Network:
 
 
 def input_gradients(X: Any, parameters: Parameters, activation: str) -> Array:
-    """Gradient of each output by each feature, in closed form.
+    """Gradient dA2/dX (n, K, m) of each output by each feature, in closed form, float64.
 
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float64 or float32
-        Samples in rows.
-    parameters : Parameters
-        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1).
-    activation : {"logistic", "softmax"}
-        The output's activation.
-
-    Returns
-    -------
-    ndarray of shape (n, K, m), float64
-        dA2/dX. Source: the chain rule through A2, Z2, A1 and Z1.
+    Source: the chain rule through A2, Z2, A1 and Z1; `activation` is the output's.
     """
     W1, b1, W2, b2 = parameters
     n, m = X.shape

@@ -226,36 +226,16 @@ class Softmax:
 
 
 def shrinkage(variances: Array) -> Array:
-    """Factor of Z2 that moderates it; all of softmax's have one, and keep their order.
+    """Factor of Z2 that moderates it, of `variances` (b, K) or (b, 1).
 
-    Parameters
-    ----------
-    variances : ndarray of shape (b, K) or (b, 1), float64
-        From an output layer's `variances`.
-
-    Returns
-    -------
-    ndarray of the same shape, float64
-        1 / sqrt(1 + pi s^2 / 8). Source: MacKay (1992), Neural Computation 4, p. 728.
+    Softmax has one for all outputs, and so keeps their order. Source: MacKay (1992),
+    Neural Computation 4, p. 728, kappa(s^2) = 1 / sqrt(1 + pi s^2 / 8).
     """
     return 1 / np.sqrt(1 + np.pi / 8 * variances)
 
 
 def choose_output(activation: str, n_outputs: int) -> Output:
-    """The output layer of an activation's name.
-
-    Parameters
-    ----------
-    activation : {"logistic", "softmax"}
-        The name, as MLPClassifier's ``out_activation_``.
-    n_outputs : int
-        Output neurons, K.
-
-    Returns
-    -------
-    Output
-        The output layer.
-    """
+    """The output layer of an activation's name, as MLPClassifier's ``out_activation_``."""
     if activation == "softmax":
         return Softmax()
     return BinarySigmoid() if n_outputs == 1 else Sigmoid()

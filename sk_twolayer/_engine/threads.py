@@ -139,28 +139,11 @@ if hasattr(os, "register_at_fork"):
 
 
 def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
-    """Threads to use.
+    """Threads for an evaluation of so many multiply-adds, at least 1.
 
-    Parameters
-    ----------
-    n_jobs : int or None
-        As joblib takes it: None is 1 unless in a ``joblib.parallel_config``,
-        negative numbers count from all cores.
-    work : float
-        Multiply-adds of one evaluation.
-    itemsize : int, default=8
-        Bytes of a number: 8 or 4.
-
-    Returns
-    -------
-    int
-        At least 1; 1 for little work; in a joblib worker never more than the
-        share that joblib left to BLAS.
-
-    Raises
-    ------
-    ValueError
-        If n_jobs is 0.
+    `n_jobs` is as joblib takes it: None is 1 unless in a ``joblib.parallel_config``, and
+    negative numbers count from all cores; 0 is a ValueError. In a joblib worker there are
+    never more than the share that joblib left to BLAS.
     """
     if n_jobs == 0:
         raise ValueError("n_jobs=0 has no meaning; give None, a count, or -1 for all.")
@@ -180,37 +163,13 @@ def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
 
 
 def evaluation_work(X: Any, n_hidden: int) -> float:
-    """Multiply-adds of the first layer's product.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float
-        Samples in rows.
-    n_hidden : int
-        Hidden neurons, k.
-
-    Returns
-    -------
-    float
-        Those with entries that are stored; a dense X has a column of ones besides.
-    """
+    """Multiply-adds of the first layer's product, with the entries that are stored."""
     entries = X.nnz if issparse(X) else X.shape[0] * (X.shape[1] + 1.0)
     return float(entries * n_hidden)
 
 
 def share(n_blocks: int, worker: int, n_workers: int) -> range:
-    """Blocks of one worker: as many for each, in one run.
-
-    Parameters
-    ----------
-    n_blocks, worker, n_workers : int
-        Blocks in all, the worker's number from 0, and workers in all.
-
-    Returns
-    -------
-    range
-        The blocks' numbers.
-    """
+    """Numbers of one worker's blocks: as many for each, in one run."""
     return range(n_blocks * worker // n_workers, n_blocks * (worker + 1) // n_workers)
 
 

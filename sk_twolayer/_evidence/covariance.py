@@ -126,20 +126,7 @@ Covariance = RootCovariance | LowRankCovariance | PairedCovariance
 
 
 def samples_at_once(m: int, W2: Array) -> int:
-    """Samples whose derivatives take 2 MB.
-
-    Parameters
-    ----------
-    m : int
-        Features.
-    W2 : ndarray of shape (K, k), float64
-        Second layer's weights.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
+    """Samples whose derivatives take 2 MB, at least 1."""
     K, k = (int(size) for size in W2.shape)
     return max(1, ROWS_SIZE // (((m + 1) * k + (k + 1) * K) * K))
 

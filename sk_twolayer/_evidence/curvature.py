@@ -123,20 +123,7 @@ class Curvature:
                 self.method = "exact"
 
     def posterior(self, theta: Array, precision: Array) -> Posterior:
-        """The Gaussian about theta.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Its mean, where the cost is least.
-        precision : ndarray of shape (p,), float64
-            The prior's precisions.
-
-        Returns
-        -------
-        Posterior
-            By this curvature's method. Source: MacKay (1992).
-        """
+        """The Gaussian about theta, where the cost is least, for the prior's precisions (p,)."""
         if self.method == "lanczos":
             return self._estimate(theta, precision)
         return self._factorise(theta, precision, self._curvature_roots)
@@ -144,29 +131,15 @@ class Curvature:
     def predictive(
         self, theta: Array, precision: Array, posterior: Posterior
     ) -> tuple[Covariance, Roots | None]:
-        """The Gaussian that predictions are made with.
+        """The covariance of Z2 that predictions are made with, and the curvature's roots.
 
         Where the training samples are not many, the cost's curvature is its mean over
         the posterior of Z2, and not that at theta: there, samples that are classified
-        with certainty have none, and A would be the prior's alone.
+        with certainty have none, and A would be the prior's alone. (Opper and Archambeau,
+        Neural Computation 21, 2009, equation 16, of which this is the first iteration.)
 
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Its mean.
-        precision : ndarray of shape (p,), float64
-            The prior's precisions.
-        posterior : Posterior
-            From `posterior`.
-
-        Returns
-        -------
-        covariance : Covariance
-            That of Z2 under the Gaussian. Source: Opper and Archambeau, Neural
-            Computation 21, 2009, equation 16, of which this is the first iteration.
-        roots : callable or None
-            Gives C (b, K, K) of samples X (b, m + 1), T (b, k) and Z2 (b, K), C'C being
-            the mean curvature; None where it is that at theta.
+        The roots are a function that gives C (b, K, K) of samples X (b, m + 1), T (b, k)
+        and Z2 (b, K), C'C being the mean curvature; None where it is that at theta.
         """
         objective = self.objective
         k, K = objective.k, objective.n_outputs
@@ -199,20 +172,7 @@ class Curvature:
         return self.objective.output.curvature_root(Z2)
 
     def matrix(self, theta: Array, roots: Roots) -> Array:
-        """H (p, p), summed over pairs of columns.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Flat parameters.
-        roots : callable
-            Gives C (b, K, K) of samples X (b, m + 1), T (b, k) and Z2 (b, K).
-
-        Returns
-        -------
-        ndarray of shape (p, p), float64
-            H.
-        """
+        """H (p, p), summed over pairs of columns; `roots` as `predictive` gives them."""
         k, K, m1 = self.objective.k, self.objective.n_outputs, self.objective.m + 1
         W2 = self._W2(theta)
         neurons, features, units = Pairs(k), Pairs(m1), Pairs(k + 1)
@@ -252,20 +212,7 @@ class Curvature:
         return H
 
     def rows(self, theta: Array, roots: Roots) -> Array:
-        """R (n K, p) with R'R = H.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Flat parameters.
-        roots : callable
-            Gives C of some samples.
-
-        Returns
-        -------
-        ndarray of shape (n K, p), float64
-            The rows.
-        """
+        """R (n K, p) with R'R = H."""
         W2 = self._W2(theta)
 
         def add(X: Array, T: Array, roots: Array, sums: list[Array]) -> None:
@@ -275,19 +222,9 @@ class Curvature:
         return np.concatenate([rows for part in parts for rows in part])
 
     def product(self, theta: Array, V: Array) -> Array:
-        """H V, by one pass over the blocks and without a matrix.
+        """H V for V (p, t), by one pass over the blocks and without a matrix.
 
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Flat parameters.
-        V : ndarray of shape (p, t), float64
-            Directions.
-
-        Returns
-        -------
-        ndarray of shape (p, t), float64
-            The products. Source: Schraudolph, Neural Computation 14, 2002.
+        Source: Schraudolph, Neural Computation 14, 2002.
         """
         objective, t = self.objective, V.shape[1]
         k, K = objective.k, objective.n_outputs
@@ -308,18 +245,7 @@ class Curvature:
         return self._sum(theta, add, t)
 
     def diagonal(self, theta: Array) -> Array:
-        """H's diagonal.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Flat parameters.
-
-        Returns
-        -------
-        ndarray of shape (p,), float64
-            The diagonal.
-        """
+        """H's diagonal (p,)."""
         W2 = self._W2(theta)
 
         def add(X: _Rows, T: Array, roots: Array, sums: Array) -> None:

@@ -14,20 +14,7 @@ Array = NDArray[Any]
 
 
 def standardised(X: Any, center: Array, scale: Array) -> Array:
-    """Samples as training saw them, dense, beside a 1.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (b, m), float
-        Samples in rows.
-    center, scale : ndarray of shape (m,), float64
-        The standardisation.
-
-    Returns
-    -------
-    ndarray of shape (b, m + 1), float64
-        (X - center) * scale, and a column of ones.
-    """
+    """Samples as training saw them, dense and in float64, beside a 1: (b, m + 1)."""
     result = with_ones(X.shape[0], X.shape[1], float)
     features = result[:, :-1]
     features[...] = X.toarray() if sparse.issparse(X) else X
@@ -37,24 +24,10 @@ def standardised(X: Any, center: Array, scale: Array) -> Array:
 
 
 def jacobian_rows(X: Array, T: Array, W2: Array, roots: Array) -> Array:
-    """Rows C J of some samples.
+    """Rows C J (b K, p) of some samples X (b, m + 1), T (b, k), with their `roots` C.
 
-    Parameters
-    ----------
-    X : ndarray of shape (b, m + 1), float64
-        From `standardised`.
-    T : ndarray of shape (b, k), float
-        tanh(Z1 / 2).
-    W2 : ndarray of shape (K, k), float64
-        Second layer's weights.
-    roots : ndarray of shape (b, K, K), float64
-        C of each sample.
-
-    Returns
-    -------
-    ndarray of shape (b K, p), float64
-        The rows, in theta's layout. Source: dZ2/dW2 = A1 (here less 1/2), dZ2/db2 = 1,
-        dZ2/dW1 = W2' * sigma'(Z1) X'.
+    In theta's layout. Source: dZ2/dW2 = A1 (here less 1/2), dZ2/db2 = 1,
+    dZ2/dW1 = W2' * sigma'(Z1) X'.
     """
     (b, m1), (K, k) = X.shape, W2.shape
     hidden, slopes = hidden_layer(T)

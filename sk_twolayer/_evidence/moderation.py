@@ -100,23 +100,10 @@ def choose_moderation(
 def left_out(Z2: Array, S: Array, C: Array, dZ2: Array) -> tuple[Array, Array]:
     """Mean and covariance of samples' Z2 where each is left out of the posterior.
 
-    Parameters
-    ----------
-    Z2 : ndarray of shape (b, K), float64
-        Means with it.
-    S : ndarray of shape (b, K, K), float64
-        Covariances with it.
-    C : ndarray of shape (b, K, K), float64
-        Roots of the cost's curvature by Z2, C'C, that the posterior has of it.
-    dZ2 : ndarray of shape (b, K), float64
-        The cost's gradient by Z2.
+    From those with it, (b, K) and S (b, K, K), the roots C of the curvature that the
+    posterior has of it, and its gradient dZ2:
 
-    Returns
-    -------
-    Z2 : ndarray of shape (b, K), float64
-        Z2 + S (1 - C'C S)^-1 dZ2.
-    S : ndarray of shape (b, K, K), float64
-        S (1 - C'C S)^-1.
+        Z2 + S (1 - C'C S)^-1 dZ2    and    S (1 - C'C S)^-1.
     """
     across = S @ C.transpose(0, 2, 1)
     known, axes = np.linalg.eigh(C @ across)

@@ -44,14 +44,11 @@ class DensePosterior:
         Log |A|.
     well_determined : ndarray of shape (p,), float64
         1 - D_i (A^-1)_ii.
-    steepest : float
-        Largest diagonal entry of A.
     """
 
     def __init__(self, precision: Array, hessian: Array) -> None:
         diagonal = np.einsum("ii->i", hessian)
         diagonal += precision
-        self.steepest = float(diagonal.max())
         self._root, self.log_determinant = _inverse_root(hessian)
         inverse = np.einsum("ij,ij->j", self._root, self._root)
         self.well_determined = np.clip(1 - precision * inverse, 0, 1)
@@ -75,7 +72,6 @@ class _ByDiagonal:
     """What A's diagonal alone gives."""
 
     def __init__(self, diagonal: Array) -> None:
-        self.steepest = float(diagonal.max())
         self._jacobi = 1 / np.sqrt(diagonal)
 
     def whiten(self, u: Array) -> Array:
@@ -105,8 +101,6 @@ class LowRankPosterior(_ByDiagonal):
         Log |A|.
     well_determined : ndarray of shape (p,), float64
         1 - D_i (A^-1)_ii.
-    steepest : float
-        Largest diagonal entry of A.
 
     References
     ----------
@@ -150,8 +144,6 @@ class EstimatedPosterior(_ByDiagonal):
         Log |A|.
     well_determined : ndarray of shape (p,), float64
         As given.
-    steepest : float
-        Largest diagonal entry of A.
     """
 
     def __init__(
