@@ -29,7 +29,7 @@ MatrixLike: TypeAlias = ArrayLike | HasShape
 
 
 def is_foreign(A: Any) -> bool:
-    """Whether A is an array of another library, as torch or CuPy; data frames are none."""
+    """Whether A is another library's array, as torch or CuPy; data frames are none."""
     return hasattr(A, "__dlpack__") and not isinstance(A, np.ndarray)
 
 

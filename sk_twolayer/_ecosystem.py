@@ -38,7 +38,7 @@ TYPES: dict[str, Any] = {
 
 
 def to_plain(state: dict[str, Any]) -> dict[str, Any]:
-    """A model's attributes, as a copy, without objects of other types of this package."""
+    """A model's attributes, as a copy, without objects of types of this package."""
 
     def plain(value: Any) -> Any:
         name = type(value).__name__
@@ -70,11 +70,11 @@ def from_plain(state: dict[str, Any]) -> dict[str, Any]:
 def weight_importances(
     parameters: Parameters, activation: str, deviation: Array
 ) -> Array:
-    """How far a standard deviation of each feature (m,) moves Z2, from the weights alone.
+    """How far a deviation of each feature (m,) moves Z2, from the weights alone.
 
     Shares of the root mean square of dZ2/dX = W2 diag(s') W1 times the deviation, where
-    the neurons' slopes s' are independent and vary as much as they are large: of a sum of
-    products the square, and the sum of the squares.
+    the neurons' slopes s' are independent and vary as much as they are large: of a sum
+    of products the square, and the sum of the squares.
     """
     W1, W2 = parameters.W1, parameters.W2
     free = choose_output(activation, len(W2)).determined(len(W2))

@@ -67,7 +67,7 @@ def plain_labels(y: Any, name: str = "y") -> Any:
 
 
 def label_names(y: Any) -> Array | None:
-    """Names of the columns of y, as X's: where there are several and all are strings."""
+    """Names of y's columns, as X's: where there are several, all of them strings."""
     names = list(getattr(y, "columns", []))
     if len(names) < 2 or not all(isinstance(name, str) for name in names):
         return None
@@ -208,7 +208,7 @@ def _outputs_for(classes: Array) -> tuple[int, str]:
 
 
 def encode_known(y: Array, classes: Array) -> Array:
-    """Index of each label in sorted classes that contain it, of the smallest integer type."""
+    """Index of each label in sorted classes that hold it, of the smallest type."""
     targets = np.empty(len(y), dtype=np.min_scalar_type(-len(classes)))
     for start in range(0, len(y), LABEL_ROWS):
         rows = slice(start, start + LABEL_ROWS)

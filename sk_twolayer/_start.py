@@ -118,8 +118,8 @@ class Moments(NamedTuple):
     def joined(self, other: Moments, dtype: Any) -> Moments:
         """Those of both's samples together, whose type's rounding is no deviation.
 
-        Source: Chan, Golub and LeVeque, The American Statistician 37, 1983, equation 2.1,
-        by roots, since squares may overflow.
+        Source: Chan, Golub and LeVeque, The American Statistician 37, 1983, equation
+        2.1, by roots, since squares may overflow.
         """
         total = self.total + other.total
         here, there = self.total / total, other.total / total
@@ -136,8 +136,8 @@ class Moments(NamedTuple):
 
         Along one first-layer weight the cost curves by about s^2 / 64 + alpha / n: the
         data's part and the penalty's, s being the feature's deviation. So the center is
-        the means, and the scale one over the root of that. (docs/inside.rst, "The change
-        of variables".)
+        the means, and the scale one over the root of that. (docs/inside.rst, "The
+        change of variables".)
         """
         penalty = np.sqrt(CURVATURE * alpha / self.total)
         curvature = np.hypot(self.deviation, penalty)
@@ -157,7 +157,7 @@ def standardise(
 
 
 def class_counts(labels: Labels, sample_weight: Array | None = None) -> Array:
-    """Weight of each value that y takes: (1, n_classes), or (L, 2) of each label's two."""
+    """Weight of each value that y takes: (1, n_classes), or (L, 2) for L labels."""
     counts: Any = 0.0
     # Some at a time: NumPy converts integers, all of them at once.
     for start in range(0, len(labels.targets), MOMENT_ROWS):
@@ -185,7 +185,7 @@ def log_odds(counts: Array) -> Array:
 
 
 def constant_cost(counts: Array) -> float:
-    """Least cost of a network that gives every sample the same: entropy of the shares."""
+    """Least cost of a network that gives all samples the same: the shares' entropy."""
     return float(entropy(counts, axis=1).sum())
 
 

@@ -124,7 +124,7 @@ def choose_block_rows(X: Any, k: int, n_threads: int = 1) -> int:
 
 
 def chunk_rows(n_products: int) -> int:
-    """Rows of a chunk of so many multiply-adds a row: a multiple of 32 up to 256, or 0."""
+    """Rows of a chunk, of so many multiply-adds each: 32 to 256, or 0 for no chunks."""
     most = min(SMALL_PRODUCT // n_products, CHUNK_ROWS)
     return most // CHUNK_UNIT * CHUNK_UNIT
 

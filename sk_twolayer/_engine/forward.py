@@ -118,7 +118,7 @@ class Network:
 
 
 def input_gradients(X: Any, parameters: Parameters, activation: str) -> Array:
-    """Gradient dA2/dX (n, K, m) of each output by each feature, in closed form, float64.
+    """Gradient dA2/dX (n, K, m), float64, of each output by each feature.
 
     Source: the chain rule through A2, Z2, A1 and Z1; `activation` is the output's.
     """

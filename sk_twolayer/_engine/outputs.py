@@ -235,7 +235,7 @@ def shrinkage(variances: Array) -> Array:
 
 
 def choose_output(activation: str, n_outputs: int) -> Output:
-    """The output layer of an activation's name, as MLPClassifier's ``out_activation_``."""
+    """The output layer of a name, which is MLPClassifier's ``out_activation_``."""
     if activation == "softmax":
         return Softmax()
     return BinarySigmoid() if n_outputs == 1 else Sigmoid()

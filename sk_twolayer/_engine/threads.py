@@ -141,9 +141,9 @@ if hasattr(os, "register_at_fork"):
 def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
     """Threads for an evaluation of so many multiply-adds, at least 1.
 
-    `n_jobs` is as joblib takes it: None is 1 unless in a ``joblib.parallel_config``, and
-    negative numbers count from all cores; 0 is a ValueError. In a joblib worker there are
-    never more than the share that joblib left to BLAS.
+    `n_jobs` is as joblib takes it: None is 1 unless in a ``joblib.parallel_config``,
+    and negative numbers count from all cores; 0 is a ValueError. In a joblib worker
+    there are never more than the share that joblib left to BLAS.
     """
     if n_jobs == 0:
         raise ValueError("n_jobs=0 has no meaning; give None, a count, or -1 for all.")

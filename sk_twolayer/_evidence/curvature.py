@@ -123,7 +123,7 @@ class Curvature:
                 self.method = "exact"
 
     def posterior(self, theta: Array, precision: Array) -> Posterior:
-        """The Gaussian about theta, where the cost is least, for the prior's precisions (p,)."""
+        """The Gaussian about theta, where the cost is least; `precision` is the prior's."""
         if self.method == "lanczos":
             return self._estimate(theta, precision)
         return self._factorise(theta, precision, self._curvature_roots)
@@ -131,15 +131,17 @@ class Curvature:
     def predictive(
         self, theta: Array, precision: Array, posterior: Posterior
     ) -> tuple[Covariance, Roots | None]:
-        """The covariance of Z2 that predictions are made with, and the curvature's roots.
+        """The covariance of Z2 that predictions have, and the curvature's roots.
 
         Where the training samples are not many, the cost's curvature is its mean over
         the posterior of Z2, and not that at theta: there, samples that are classified
-        with certainty have none, and A would be the prior's alone. (Opper and Archambeau,
-        Neural Computation 21, 2009, equation 16, of which this is the first iteration.)
+        with certainty have none, and A would be the prior's alone. (Opper and
+        Archambeau, Neural Computation 21, 2009, equation 16, of which this is the
+        first iteration.)
 
-        The roots are a function that gives C (b, K, K) of samples X (b, m + 1), T (b, k)
-        and Z2 (b, K), C'C being the mean curvature; None where it is that at theta.
+        The roots are a function that gives C (b, K, K) of samples X (b, m + 1),
+        T (b, k) and Z2 (b, K), C'C being the mean curvature; None where it is that at
+        theta.
         """
         objective = self.objective
         k, K = objective.k, objective.n_outputs
@@ -172,7 +174,7 @@ class Curvature:
         return self.objective.output.curvature_root(Z2)
 
     def matrix(self, theta: Array, roots: Roots) -> Array:
-        """H (p, p), summed over pairs of columns; `roots` as `predictive` gives them."""
+        """H (p, p), summed over pairs of columns; for `roots` see `predictive`."""
         k, K, m1 = self.objective.k, self.objective.n_outputs, self.objective.m + 1
         W2 = self._W2(theta)
         neurons, features, units = Pairs(k), Pairs(m1), Pairs(k + 1)

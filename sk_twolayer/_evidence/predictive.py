@@ -68,8 +68,8 @@ class Predictive:
     def moderate(self, X: Any, T: Array, Z2: Array) -> Array:
         """Shrink Z2 (b, K), in place, as far as it is uncertain: sigma of it is a mean.
 
-        Z2 / sqrt(1 + pi s^2 / 8), s^2 being what counts of the variance. Source: MacKay,
-        Neural Computation 4, 1992, "The evidence framework applied to classification
+        Z2 / sqrt(1 + pi s^2 / 8), s^2 being what counts of the variance. Source:
+        MacKay, Neural Computation 4, 1992, "The evidence framework applied to classification
         networks", equation 10, where all of it does.
         """
         for few in self._parts(X):
