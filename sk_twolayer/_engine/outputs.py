@@ -66,6 +66,7 @@ class Sigmoid:
         Written in exp(-|t|), so that neither side overflows or cancels; then
         sigma(t) = exp(t - cost), and dZ2 is that with the sign of t / Z2.
         """
+        # docs/inside.rst, "Precision": everything in place, in Z2 and `work`.
         t = np.multiply(Z2, prepared, out=Z2)
         costs = self._costs(t, work)
         t -= costs
@@ -74,6 +75,7 @@ class Sigmoid:
         return costs[:, 0] if costs.shape[1] == 1 else costs.sum(axis=1)
 
     def _costs(self, t: Array, work: Array) -> Array:
+        # log(1 + exp(t)) = log1p(exp(-|t|)) + max(t, 0).
         costs, positive = work
         np.copysign(t, -1, out=costs)
         np.exp(costs, out=costs)
@@ -99,12 +101,14 @@ class Sigmoid:
 
     def decision(self, log_probabilities: Array) -> Array:
         """Log A2 - log(1 - A2), finite also where A2 is 1 to rounding."""
+        # Log A2 of at most -eps, since 1 - A2 would be 0 where it rounds to 0.
         smallest = -np.finfo(log_probabilities.dtype).eps
         log_A2 = np.minimum(log_probabilities, smallest)
         return log_A2 - np.log(-np.expm1(log_A2))
 
     def curvature_root(self, Z2: Array) -> Array:
         """Root of A2 (1 - A2), each output's own."""
+        # 1 - A2 as sigma(-Z2), which keeps its digits where A2 is near 1.
         roots = np.sqrt(expit(Z2) * expit(-Z2))
         return roots[:, :, None] * np.eye(Z2.shape[1])
 
@@ -127,6 +131,7 @@ class BinarySigmoid(Sigmoid):
 
     def costs_of_halves(self, half: Array, prepared: Array, work: Array) -> Array:
         """Cost of each sample (b,), from half of Z2 (b, 1), which is used up."""
+        # Back to t = Z2 for target 0 and -Z2 for 1.
         half *= prepared
         half *= 2
         return self._costs(half, work)[:, 0]
@@ -169,6 +174,8 @@ class Softmax:
 
     def costs(self, Z2: Array, prepared: Array, work: Array) -> Array:
         """Cross-entropy log(sum exp Z2) - Z2[class]."""
+        # The same for every class, so it drops out of softmax; no exponential
+        # overflows.
         Z2 -= Z2.max(axis=1, keepdims=True)
         of_class = np.take_along_axis(Z2, prepared, axis=1)
         np.exp(Z2, out=Z2)
@@ -177,6 +184,8 @@ class Softmax:
         np.put_along_axis(Z2, prepared, 0, axis=1)
         others = Z2.sum(axis=1, keepdims=True)
         total = own + others
+        # Where the class is the most probable its term is 1, and log1p keeps the digits
+        # of the others' sum.
         costs = np.where(of_class == 0, np.log1p(others), np.log(total) - of_class)
         Z2 /= total
         np.put_along_axis(Z2, prepared, -others / total, axis=1)
@@ -207,6 +216,7 @@ class Softmax:
     def curvature_root(self, Z2: Array) -> Array:
         """Of diag(A2) - A2 A2'."""
         A2 = softmax(Z2, axis=1)
+        # C = diag(sqrt(A2)) (1 - 1 A2'), of which C'C is diag(A2) - A2 A2'.
         centred = np.eye(Z2.shape[1]) - A2[:, None, :]
         return np.sqrt(A2)[:, :, None] * centred
 
@@ -216,6 +226,7 @@ class Softmax:
         pairs = A2[:, :, None] * A2[:, None, :]
         np.einsum("bkk->bk", pairs)[...] = 0
         own = np.einsum("bkk->bk", S)
+        # Var(Z2_i - Z2_j) = S_ii + S_jj - 2 S_ij: only differences matter to softmax.
         of_pairs = own[:, :, None] + own[:, None, :] - 2 * S
         total = np.maximum(pairs.sum(axis=(1, 2)), np.finfo(float).tiny)
         return (np.einsum("bij,bij->b", pairs, of_pairs) / total)[:, None]

@@ -4,7 +4,7 @@ A penalty alpha / 2 |w|^2 is the negative logarithm of a Gaussian with precision
 about 0. Where the data choose alpha, that Gaussian is on the weights of standardised
 features, with a precision for each of some groups of weights; the biases, which say
 where and not how steeply, have wide ones that stay. (MacKay, 1992; Bishop, 2006,
-section 5.7.1.)
+section 5.7.)
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Prior:
     def __init__(self, layout: Layout, kind: str) -> None:
         self.n_groups = layout.m + 1 if kind == "ard" else 2
         self._group = np.full(layout.size, -1)
-        # A column of W1, one feature's weights, is a row of theta's first matrix.
+        # Biases stay in group -1. A column of W1, one feature's weights, is a row of
+        # theta's first matrix.
         by_W1, by_W2 = layout.split(self._group)
         by_W1[:-1] = np.arange(layout.m)[:, None] if kind == "ard" else 0
         by_W2[:-1] = self.n_groups - 1

@@ -1,4 +1,12 @@
-"""Threads for the blocks of samples, each with BLAS held to one thread."""
+"""Threads for the blocks of samples, each with BLAS held to one thread.
+
+The products of a block are small: BLAS's own threads would wait for each other after
+each of them, while a thread that sums a whole share of the blocks waits once. So Python
+threads share the blocks, NumPy letting Python's lock go in its loops, and BLAS is held
+to one thread meanwhile. Its number of threads mostly belongs to the process, and others
+may use or set it at the same time: `_BlasLimit` counts callers, and puts back what it
+found. (docs/inside.rst, "Threads".)
+"""
 
 from __future__ import annotations
 
@@ -147,6 +155,7 @@ def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
     """
     if n_jobs == 0:
         raise ValueError("n_jobs=0 has no meaning; give None, a count, or -1 for all.")
+    # Each thread must have enough to do to be worth handing work to.
     most = int(work // SERIAL_WORK[itemsize])
     if most < 2:
         return 1
@@ -154,6 +163,8 @@ def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
     backend, configured = get_active_backend()
     n_jobs = (configured or 1) if n_jobs is None else n_jobs
     threads = n_jobs if n_jobs > 0 else int(cpu_count()) + 1 + n_jobs
+    # Nested in a joblib worker: its main thread may use the share that joblib left to
+    # BLAS, and a thread of joblib's has one.
     in_worker = (getattr(backend, "nesting_level", 0) or 0) > 0
     if in_worker and threading.current_thread() is not threading.main_thread():
         return 1

@@ -1,4 +1,11 @@
-"""What the weights' uncertainty does to Z2; and the means over a committee."""
+"""What the weights' uncertainty does to Z2; and the means over a committee.
+
+A probability is the mean of sigma(Z2) over what the weights may be. With Z2 Gaussian of
+variance s^2 that is nearly sigma(kappa Z2) with kappa = 1 / sqrt(1 + pi s^2 / 8): an
+uncertain Z2 is shrunk towards 0, the probability towards 1/2, and no label changes.
+(MacKay, 1992; Bishop, 2006, section 5.7.3.) For softmax the variance is that
+of differences between outputs.
+"""
 
 from __future__ import annotations
 
@@ -69,9 +76,10 @@ class Predictive:
         """Shrink Z2 (b, K), in place, as far as it is uncertain: sigma of it is a mean.
 
         Z2 / sqrt(1 + pi s^2 / 8), s^2 being what counts of the variance. Source:
-        MacKay, Neural Computation 4, 1992, "The evidence framework applied to classification
-        networks", equation 10, where all of it does.
+        MacKay, Neural Computation 4, 1992, "The evidence framework applied to
+        classification networks", equation 10, where all of it does.
         """
+        # A few samples at a time: their derivatives are p numbers for each output.
         for few in self._parts(X):
             S = self._covariances(X[few], T[few])
             variances = self._output.variances(Z2[few].astype(float), S)
@@ -86,9 +94,12 @@ class Predictive:
         """
         K = Z2.shape[1]
         result = np.concatenate([Z2, Z2], axis=1)
+        # Softmax does not see what is added to all outputs, and neither should a
+        # deviation.
         free = self._output.determined(K)
         for few in self._parts(X):
             S = free @ self._covariances(X[few], T[few]) @ free
+            # The diagonal, which rounding may leave below 0.
             result[few, K:] = np.sqrt(np.maximum(np.einsum("bkk->bk", S), 0))
         return result
 
@@ -112,6 +123,7 @@ def average_of_logs(of_all: list[Array]) -> Array:
 
 def pool(of_all: list[tuple[Array, Array]]) -> tuple[Array, Array]:
     """Mean and standard deviation of a mixture, of each member's Z2 and deviation."""
+    # A mixture's variance: the mean of the members' own, and that of their means.
     means, deviations = (np.stack(values) for values in zip(*of_all, strict=True))
     variance = np.square(deviations).mean(axis=0) + means.var(axis=0)
     return means.mean(axis=0), np.sqrt(variance)

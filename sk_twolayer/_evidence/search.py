@@ -7,7 +7,9 @@ features, with one precision alpha_g for each group of weights; so the cost is n
 
 At the weights that minimise it, with A its Gauss-Newton matrix, the log evidence of the
 precisions is -(n cost) + 1/2 log |D| - 1/2 log |A|, D being the prior's part of A.
-Samples are not seen here; the objective sums over them.
+Samples are not seen here; the objective sums over them. A round is L-BFGS at fixed
+precisions, in variables in which A of the last round is the unit matrix, and then the
+evidence of these precisions. Rounds that raise it are kept.
 """
 
 from __future__ import annotations
@@ -43,8 +45,9 @@ ROUND_TOL = 0.1
 # Rounds begin beside the last weights, so many standard deviations of the posterior
 # away: neurons that have become the same one would otherwise stay so.
 SPREAD = 0.3
-# Iterations of a round; A, which they go by, is then computed anew. Of many variables
-# A takes as long as p / 12 iterations, and a round has a quarter of that.
+# A round is short, because A, by which its iterations go, grows old. But computing A
+# takes as long as about p / 12 iterations, so of many variables a round may take a
+# quarter of that, p / 48, before A is computed anew.
 ROUND_ITERATIONS = 20
 
 
@@ -181,6 +184,8 @@ class _Search:
 
     def run(self, start: Array, alpha: Array, tol: float) -> None:
         """All rounds, and the weights of the best to the tolerance."""
+        # First towards the evidence, in rounds that end early; then, at the precisions
+        # that were best, to the tolerance.
         best = self.best = self._first(start, alpha, tol)
         while not self.exhausted and len(self.rounds) < MOST_ROUNDS:
             better = self._improve(best)
@@ -214,6 +219,7 @@ class _Search:
         moves = [first, target, second]
         for i in (self._lucky, *(j for j in range(3) if j != self._lucky)):
             alpha = moves[i]
+            # How far a move goes, in e-folds, counted by the weights that will notice.
             step = np.abs(np.log(alpha / best.alpha)) * np.maximum(best.gamma, STILL)
             if step.max() <= STILL or self._was_tried(alpha):
                 continue
@@ -251,10 +257,13 @@ class _Search:
         objective = self.objective
         objective.set_precision(self.prior.precision(alpha))
         whitened = _Whitened(objective, best.theta, best.posterior)
+        # At the last weights, or beside them: see SPREAD.
         start = np.zeros(objective.size)
         if tol is None and whitened.length > 0:
             start = SPREAD / whitened.length * self._rng.normal(size=objective.size)
         most = max(ROUND_ITERATIONS, objective.size // 48)
+        # The first of the two tolerances is in whitened variables, ROUND_TOL's;
+        # `report` looks at the other, which is on the gradient by theta.
         gtol = 0.0
         if tol is None:
             gtol = ROUND_TOL * whitened.length / objective.total
@@ -294,8 +303,10 @@ class _Search:
             raise FloatingPointError
         prior, precision = self.prior, self.prior.precision(alpha)
         posterior = self.curvature.posterior(theta, precision)
+        # -(n cost) + 1/2 log |D| - 1/2 log |A|, the cost with its penalty.
         log_evidence = -self.objective.total * cost - 0.5 * posterior.log_determinant
         log_evidence += 0.5 * float(np.log(precision).sum())
+        # gamma and |w|^2 of each group, whose quotient is the next alpha.
         gamma = prior.sums(posterior.well_determined)
         norm = prior.sums(theta * theta)
         found = Evidence(theta, alpha, cost, log_evidence, gamma, norm, posterior)
