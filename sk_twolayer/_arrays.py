@@ -1,4 +1,9 @@
-"""Arrays of other libraries: to numpy or CSR on the way in, and back on the way out."""
+"""Arrays of other libraries: to numpy or CSR on the way in, and back on the way out.
+
+The engine computes with NumPy. An array of torch or CuPy comes in through DLPack, its
+dtype kept; where scikit-learn's `array_api_dispatch` asks for it, what a method gives
+goes out as an array of the same library, on the same device.
+"""
 
 from __future__ import annotations
 

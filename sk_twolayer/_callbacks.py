@@ -1,4 +1,10 @@
-"""scikit-learn's callbacks (1.9 and later); without them, nothing happens here."""
+"""scikit-learn's callbacks (1.9 and later); without them, nothing happens here.
+
+scikit-learn sees a fit as a tree of tasks: here the fit, its starts where there are
+several, and their iterations. A callback is told when a task begins and ends, and may ask
+at an iteration's end for a fitted copy of the estimator, which is made only then: so it
+is given a function of the attributes, and not these.
+"""
 
 from __future__ import annotations
 
@@ -105,6 +111,7 @@ class StartCallbacks:
             reconstruction_attributes=lambda: self._attributes(theta.copy()),
             **self._data,
         )
+        # Whether another one follows only the solver knows: `end` closes the last.
         self._begin()
         return bool(stop)
 

@@ -1,4 +1,9 @@
-"""What other packages ask of a fitted model: plain data, importances, an MLPClassifier."""
+"""What other packages ask of a fitted model: plain data, importances, an MLPClassifier.
+
+A saved model holds the estimator and otherwise plain data only: arrays, numbers, lists
+and dicts. Objects of this package become dicts with their type's name, without its
+module's; so modules may move, and who loads a model by skops has one type to trust.
+"""
 
 from __future__ import annotations
 

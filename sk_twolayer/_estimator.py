@@ -1,4 +1,10 @@
-"""The estimator: validation, labels, weights and fitted attributes; no mathematics."""
+"""The estimator: validation, labels, weights and fitted attributes; no mathematics.
+
+Everything scikit-learn asks for is here, and nothing else: parameters are checked, X and
+y made into what `_training` takes, what it gives stored as attributes, and predictions
+asked of the engine with these attributes alone. A fit that raises leaves the model as it
+was.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Labels: from y to the small integers that the outputs learn, and back."""
+"""Labels: from y to the small integers that the outputs learn, and back.
+
+Labels may be strings, numbers, booleans or an indicator matrix; the engine learns
+indices of sorted classes, in the smallest type that holds them. A million labels are
+looked at some thousands at a time, so that no copy of y is made. Class weights and
+sample weights become one weight a sample here, and it is decided whether they are
+counts or only ratios.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Before the first iteration: the scale of each feature, and weights drawn on it."""
+"""Before the first iteration: the scale of each feature, and weights drawn on it.
+
+Training finds the same minimum from any variables, but sooner where the cost is round
+and from where neurons differ. So features are measured once (`Moments`, which join, for
+`partial_fit`), the standardisation follows from their deviations and the penalty, and
+W1 and b1 are drawn such that every neuron bends within the data. b2 begins at the
+log-odds of the classes, which is the best that a network without features can do.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +80,7 @@ def feature_moments(X: Any, sample_weight: Array | None = None) -> tuple[Array, 
             first += weight @ shifted
             np.multiply(shifted, shifted, out=shifted)
             second += weight @ shifted
+        # Mean and variance about the origin: E x, and E x^2 - (E x)^2.
         drift = first / total
         variance = np.maximum(second / total - drift**2, 0)
         others = np.maximum(total - count, 1e-300)

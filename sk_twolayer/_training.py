@@ -1,4 +1,13 @@
-"""From checked data to trained weights: starts, validation split, solver, best run."""
+"""From checked data to trained weights: starts, validation split, solver, best run.
+
+`train` holds out samples where asked, measures the features, draws the starts, lets
+cross-validation choose alpha where it does, runs the solver from each start and keeps
+the best; `train_more` is one pass of `partial_fit`. A run is `_run`: an objective, a
+Monitor, a solver, in the variables of the standardisation. Of alpha there are three
+kinds: a number, on the weights of the features as they come; precisions that
+cross-validation chose once for all starts; and the evidence, which is a solver around
+L-BFGS and chooses in each start anew.
+"""
 
 from __future__ import annotations
 
