@@ -1,4 +1,9 @@
-"""Arrays of other libraries: to numpy or CSR on the way in, and back on the way out."""
+"""Arrays of other libraries: to numpy or CSR on the way in, and back on the way out.
+
+The engine computes with NumPy. An array of torch or CuPy comes in through DLPack, its
+dtype kept; where scikit-learn's `array_api_dispatch` asks for it, what a method gives
+goes out as an array of the same library, on the same device.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,8 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 from sklearn import get_config
 from sklearn.utils import assert_all_finite
-from sklearn.utils._array_api import _convert_to_numpy, get_namespace
+
+from sk_twolayer._compat import convert_to_numpy, get_namespace
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -28,54 +34,24 @@ MatrixLike: TypeAlias = ArrayLike | HasShape
 
 
 def is_foreign(A: Any) -> bool:
-    """Whether A is an array of another library, as torch or CuPy.
-
-    Parameters
-    ----------
-    A : array of any library, or anything else
-        What a user gave.
-
-    Returns
-    -------
-    bool
-        True for arrays that the array API knows; data frames are none.
-    """
+    """Whether A is another library's array, as torch or CuPy; data frames are none."""
     return hasattr(A, "__dlpack__") and not isinstance(A, np.ndarray)
 
 
 def to_numpy(A: Any) -> Any:
-    """Array of another library as numpy's, its dtype kept.
-
-    Parameters
-    ----------
-    A : array of any library, or anything else
-        scikit-learn takes a dtype that is not numpy's for float64.
-
-    Returns
-    -------
-    ndarray, or A itself where it is no array of another library
-        The same numbers.
-    """
+    """Array of another library as numpy's, its dtype kept; anything else as it is."""
     if not is_foreign(A):
         return A
     if get_config()["array_api_dispatch"]:
         # Such an array may lie on another device.
-        A = _convert_to_numpy(A, get_namespace(A)[0])
+        A = convert_to_numpy(A, get_namespace(A)[0])
     return np.asarray(A)
 
 
 def like_its_input(method: Method) -> Method:
     """Make a method of X answer in X's library, where `array_api_dispatch` asks for it.
 
-    Parameters
-    ----------
-    method : callable
-        Takes an estimator and X and returns an ndarray or a tuple of them.
-
-    Returns
-    -------
-    callable
-        The method. Labels that X's library has no type for stay numpy's.
+    Labels that X's library has no type for stay numpy's.
     """
 
     @wraps(method)
@@ -96,22 +72,9 @@ def like_its_input(method: Method) -> Method:
 
 
 def canonical(X: Any) -> Any:
-    """X with an entry for each place only: those that share one are summed.
+    """X with one entry a place: those of a CSR matrix that share one are summed.
 
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float
-        Samples in rows.
-
-    Returns
-    -------
-    ndarray or CSR matrix of shape (n, m), float
-        X, or a copy where a CSR matrix was not canonical.
-
-    Raises
-    ------
-    ValueError
-        If a sum is not finite.
+    It is a copy where that was needed, and a ValueError where a sum is not finite.
     """
     if sparse.issparse(X) and not X.has_canonical_format:
         X = X.copy()

@@ -1,19 +1,17 @@
-"""scikit-learn's callbacks (1.9 and later); without them, nothing happens here."""
+"""scikit-learn's callbacks (1.9 and later); without them, nothing happens here.
+
+scikit-learn sees a fit as a tree of tasks: here the fit, its starts where there are
+several, and their iterations. A callback is told when a task begins and ends, and may ask
+at an iteration's end for a fitted copy of the estimator, which is made only then: so it
+is given a function of the attributes, and not these.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-try:
-    from sklearn.callback import CallbackSupportMixin
-except ImportError:  # scikit-learn < 1.9
-
-    class CallbackSupportMixin:  # type: ignore[no-redef]
-        """Stands in for the mixin that this scikit-learn does not have."""
-
-
-__all__ = ["CallbackSupportMixin", "Callbacks", "StartCallbacks"]
+from sk_twolayer._compat import callback_context, has_callbacks
 
 
 class Callbacks:
@@ -35,20 +33,19 @@ class Callbacks:
         self, estimator: Any, data: dict[str, Any], max_iter: int, n_init: int
     ) -> None:
         self._estimator, self._data, self._max_iter = estimator, data, max_iter
-        self._root = None
         self._several = n_init > 1
-        # Also without a callback of its own: a meta-estimator joins on to it.
-        if hasattr(estimator, "_init_callback_context"):
-            self._root = estimator._init_callback_context(
-                max_subtasks=n_init if self._several else max_iter + 1,
-                sequential_subtasks=not self._several,
-            )
+        self._root = callback_context(
+            estimator,
+            max_subtasks=n_init if self._several else max_iter + 1,
+            sequential_subtasks=not self._several,
+        )
+        if self._root is not None:
             self._root.call_on_fit_task_begin(estimator=estimator, **data)
 
     @property
     def active(self) -> bool:
         """Whether any callback is set."""
-        return self._root is not None and hasattr(self._estimator, "_skl_callbacks")
+        return self._root is not None and has_callbacks(self._estimator)
 
     def start(
         self, index: int, attributes: Callable[[Any], dict[str, Any]]
@@ -114,6 +111,7 @@ class StartCallbacks:
             reconstruction_attributes=lambda: self._attributes(theta.copy()),
             **self._data,
         )
+        # Whether another one follows only the solver knows: `end` closes the last.
         self._begin()
         return bool(stop)
 

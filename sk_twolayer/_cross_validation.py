@@ -23,10 +23,10 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._evidence import B1_PRECISION, B2_PRECISION
-from sk_twolayer._objective import CrossEntropyObjective
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.prior import precision_of
+from sk_twolayer._engine.threads import Workers
 from sk_twolayer._solvers import lbfgs
-from sk_twolayer._threads import Workers
 
 Array = NDArray[Any]
 
@@ -107,11 +107,8 @@ def precision(
     objective: CrossEntropyObjective, alpha: Array, factors: Array | float = 1.0
 ) -> Array:
     """Precision of each variable (p,); `factors` (m,) are the features' in W1's."""
-    found = np.empty(objective.size)
-    first, second = objective.split(found)
-    first[:-1], second[:-1] = np.reshape(alpha[0] * factors, (-1, 1)), alpha[1]
-    first[-1], second[-1] = B1_PRECISION, B2_PRECISION
-    return found
+    of_W1 = np.reshape(alpha[0] * factors, (-1, 1))
+    return precision_of(objective.layout, of_W1, alpha[1])
 
 
 def relevance_factors(objective: CrossEntropyObjective, theta: Array) -> Array:
@@ -124,7 +121,7 @@ def relevance_factors(objective: CrossEntropyObjective, theta: Array) -> Array:
     mean = squares.mean()
     if mean == 0:
         return np.ones(len(squares))
-    return np.asarray((1 + FLOOR) / (FLOOR + squares / mean))
+    return (1 + FLOOR) / (FLOOR + squares / mean)
 
 
 def count_samples(samples: TakesRows) -> float:
@@ -283,7 +280,7 @@ def _project(X: Any, scale: Array) -> Array:
 def _classes(samples: TakesRows) -> Array:
     """What folds are balanced by (n,): the class, or the number of labels."""
     targets = samples.labels.targets
-    return np.asarray(targets if targets.ndim == 1 else targets.sum(axis=1))
+    return targets if targets.ndim == 1 else targets.sum(axis=1)
 
 
 def _few(samples: TakesRows, position: Array) -> Array:

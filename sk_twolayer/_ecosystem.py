@@ -1,4 +1,9 @@
-"""What other packages ask of a fitted model: plain data, importances, an MLPClassifier."""
+"""What other packages ask of a fitted model: plain data, importances, an MLPClassifier.
+
+A saved model holds the estimator and otherwise plain data only: arrays, numbers, lists
+and dicts. Objects of this package become dicts with their type's name, without its
+module's; so modules may move, and who loads a model by skops has one type to trust.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
-from sk_twolayer._covariance import (
+from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._evidence.covariance import (
     LowRankCovariance,
     PairedCovariance,
     RootCovariance,
 )
-from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import Adam, Momentum
-from sk_twolayer._standardisation import Standardisation
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -38,18 +43,7 @@ TYPES: dict[str, Any] = {
 
 
 def to_plain(state: dict[str, Any]) -> dict[str, Any]:
-    """A model's attributes without objects of other types of this package.
-
-    Parameters
-    ----------
-    state : dict
-        Attributes by name.
-
-    Returns
-    -------
-    dict
-        A copy, in which each of these objects is a dict.
-    """
+    """A model's attributes, as a copy, without objects of types of this package."""
 
     def plain(value: Any) -> Any:
         name = type(value).__name__
@@ -63,22 +57,11 @@ def to_plain(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def from_plain(state: dict[str, Any]) -> dict[str, Any]:
-    """The attributes that `to_plain` took.
-
-    Parameters
-    ----------
-    state : dict
-        What `to_plain` gave.
-
-    Returns
-    -------
-    dict
-        A copy with the objects.
-    """
+    """The attributes that `to_plain` took, as a copy."""
 
     def restored(value: Any) -> Any:
-        if not isinstance(value, dict):
-            return value
+        if value is None:
+            return None
         kept, fields = TYPES[value["type"]], value["fields"]
         if issubclass(kept, tuple):
             return kept(**fields)
@@ -92,23 +75,11 @@ def from_plain(state: dict[str, Any]) -> dict[str, Any]:
 def weight_importances(
     parameters: Parameters, activation: str, deviation: Array
 ) -> Array:
-    """How far a standard deviation of each feature moves Z2, from the weights alone.
+    """How far a deviation of each feature (m,) moves Z2, from the weights alone.
 
-    Parameters
-    ----------
-    parameters : Parameters
-        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1).
-    activation : {"logistic", "softmax"}
-        The output's activation.
-    deviation : ndarray of shape (m,), float64
-        The features' standard deviations.
-
-    Returns
-    -------
-    ndarray of shape (m,), float64
-        Shares of the root mean square of dZ2/dX = W2 diag(s') W1 times the deviation,
-        where the neurons' slopes s' are independent and vary as much as they are large:
-        of a sum of products the square, and the sum of the squares.
+    Shares of the root mean square of dZ2/dX = W2 diag(s') W1 times the deviation, where
+    the neurons' slopes s' are independent and vary as much as they are large: of a sum
+    of products the square, and the sum of the squares.
     """
     W1, W2 = parameters.W1, parameters.W2
     free = choose_output(activation, len(W2)).determined(len(W2))
@@ -119,39 +90,13 @@ def weight_importances(
 
 
 def to_shares(sizes: Array) -> Array:
-    """Sizes over their sum; zeros where all are 0.
-
-    Parameters
-    ----------
-    sizes : ndarray of shape (m,), float64
-        None below 0.
-
-    Returns
-    -------
-    ndarray of shape (m,), float64
-        Shares, which sum to 1.
-    """
+    """Sizes (m,) of at least 0 over their sum; zeros where all are 0."""
     total = sizes.sum()
-    return np.asarray(sizes / total if total > 0 else sizes)
+    return sizes / total if total > 0 else sizes
 
 
 def mlp_with(parameters: Parameters, classes: Array, multilabel: bool) -> Any:
-    """A fitted MLPClassifier that has these weights.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1).
-    classes : ndarray of shape (n_classes,)
-        Sorted labels.
-    multilabel : bool
-        Whether each of them is a label of its own.
-
-    Returns
-    -------
-    MLPClassifier
-        With logistic activation.
-    """
+    """A fitted MLPClassifier, with logistic activation, that has these weights."""
     W1, b1, W2, b2 = parameters
     made = MLPClassifier((len(W1),), activation="logistic", random_state=0)
     # One sample a class, so that scikit-learn sets what it needs beside the weights.

@@ -1,4 +1,10 @@
-"""The estimator: validation, labels, weights and fitted attributes; no mathematics."""
+"""The estimator: validation, labels, weights and fitted attributes; no mathematics.
+
+Everything scikit-learn asks for is here, and nothing else: parameters are checked, X and
+y made into what `_training` takes, what it gives stored as attributes, and predictions
+asked of the engine with these attributes alone. A fit that raises leaves the model as it
+was.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +16,10 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import assert_all_finite, check_random_state
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import (
-    _check_sample_weight,
-    check_is_fitted,
-    validate_data,
-)
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_twolayer._arrays import (
     MatrixLike,
@@ -27,7 +28,15 @@ from sk_twolayer._arrays import (
     like_its_input,
     to_numpy,
 )
-from sk_twolayer._callbacks import Callbacks, CallbackSupportMixin
+from sk_twolayer._callbacks import Callbacks
+from sk_twolayer._compat import (
+    CallbackSupportMixin,
+    Interval,
+    Options,
+    StrOptions,
+    check_sample_weight,
+    fit_context,
+)
 from sk_twolayer._cross_validation import count_samples
 from sk_twolayer._ecosystem import (
     from_plain,
@@ -36,8 +45,18 @@ from sk_twolayer._ecosystem import (
     to_shares,
     weight_importances,
 )
-from sk_twolayer._evidence import Evidence
-from sk_twolayer._forward import Network, input_gradients
+from sk_twolayer._engine.forward import Network, input_gradients
+from sk_twolayer._engine.outputs import Output, choose_output
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.threads import Workers
+from sk_twolayer._evidence.predictive import (
+    Moderation,
+    Predictive,
+    average,
+    average_of_logs,
+    pool,
+)
+from sk_twolayer._evidence.search import Evidence
 from sk_twolayer._labels import (
     Labels,
     drop_zero_weights,
@@ -49,17 +68,7 @@ from sk_twolayer._labels import (
     warn_of_size,
     weigh_samples,
 )
-from sk_twolayer._outputs import Output, choose_output
-from sk_twolayer._predictive import (
-    Moderation,
-    Predictive,
-    average,
-    average_of_logs,
-    pool,
-)
-from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._start import Moments
-from sk_twolayer._threads import Workers
 from sk_twolayer._training import (
     Samples,
     Settings,
@@ -75,8 +84,8 @@ Array = NDArray[Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 DTYPES = [np.float64, np.float32]
-# Of a saved model; raised when the attributes of a fitted model change.
-STATE_FORMAT = 4
+# Of a saved model; raised when the attributes of a fitted model change. 0.1.0 is 1.
+STATE_FORMAT = 1
 # Entries of loss_curve_ that `partial_fit` keeps: it copies them.
 CURVE_LENGTH = 10_000
 # What only some fits add to a model, and is gone after a fit that does not.
@@ -118,7 +127,7 @@ def _check_kind(labels: Labels, activation: str) -> None:
 
 def _checks_parameters(method: Method) -> Method:
     """scikit-learn's decorator, which has no types, with the method's own."""
-    decorated: Method = _fit_context(prefer_skip_nested_validation=True)(method)
+    decorated: Method = fit_context(prefer_skip_nested_validation=True)(method)
     return decorated
 
 
@@ -574,7 +583,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 self._settings()._replace(n_hidden=k),
                 self._rng,
                 self._parameters() if fitted else None,
-                Moments(*self._moments) if hasattr(self, "_moments") else None,
+                Moments(*self._moments) if fitted else None,
                 self._standardisation if fitted else None,
                 getattr(self, "_optimizer", None),
             )
@@ -627,7 +636,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     ) -> Samples:
         """Samples with the product of their weights and their classes'."""
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(
+            sample_weight = check_sample_weight(
                 to_numpy(sample_weight),
                 X,
                 dtype=np.float64,
@@ -784,22 +793,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         state = dict(state)
         found = state.pop("_state_format", None)
         version = state.pop("_sk_twolayer_version", "unknown")
-        if found == 1:
-            # Before alpha could be chosen by the evidence.
-            state.setdefault("committee", False)
-            if "W1_" in state:
-                state |= {"alpha_": state["alpha"], "_covariance": None}
-        elif found == 2:
-            # Before the strength of the moderation could be chosen.
-            posterior = state.pop("_posterior", None)
-            if "W1_" in state:
-                state["_covariance"] = None
-            if posterior is not None:
-                K, k = state["W2_"].shape
-                state["_covariance"] = posterior.covariance(k, K)
-                state["moderation_"], state["_moderation_limit"] = Moderation()
-        elif found not in (3, STATE_FORMAT):
-            # Format 3 had objects of types of its own where there are dicts now.
+        if found != STATE_FORMAT:
             raise ValueError(
                 f"This model was saved by sk_twolayer {version} (state format {found}); "
                 f"this is sk_twolayer {__version__} (state format {STATE_FORMAT}), "
@@ -1117,10 +1111,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             return average([model.feature_importances_ for model in self.estimators_])
         if hasattr(self, "feature_relevance_"):
             return to_shares(self.feature_relevance_)
-        # Models saved before have the scale of the steps alone.
-        _, _, deviation = getattr(
-            self, "_moments", (0, 0, 1 / self._standardisation.scale)
-        )
+        _, _, deviation = self._moments
         return weight_importances(self._parameters(), self.out_activation_, deviation)
 
     def to_mlp(self) -> Any:

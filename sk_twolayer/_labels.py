@@ -1,4 +1,11 @@
-"""Labels: from y to the small integers that the outputs learn, and back."""
+"""Labels: from y to the small integers that the outputs learn, and back.
+
+Labels may be strings, numbers, booleans or an indicator matrix; the engine learns
+indices of sorted classes, in the smallest type that holds them. A million labels are
+looked at some thousands at a time, so that no copy of y is made. Class weights and
+sample weights become one weight a sample here, and it is decided whether they are
+counts or only ratios.
+"""
 
 from __future__ import annotations
 
@@ -48,22 +55,7 @@ class Labels(NamedTuple):
 def plain_labels(y: Any, name: str = "y") -> Any:
     """Labels as an array that scikit-learn takes: no objects that are numbers.
 
-    Parameters
-    ----------
-    y : array-like of shape (n,) or (n, L), or sparse
-        Labels.
-    name : str, default="y"
-        What an error calls them.
-
-    Returns
-    -------
-    ndarray of shape (n,) or (n, L)
-        The labels; None where y is.
-
-    Raises
-    ------
-    ValueError
-        If the labels are bytes.
+    None where y is; `name` is what the error calls them where they are bytes.
     """
     if y is None:
         return None
@@ -82,18 +74,7 @@ def plain_labels(y: Any, name: str = "y") -> Any:
 
 
 def label_names(y: Any) -> Array | None:
-    """Names of the columns of y, as X's: where all of them are strings.
-
-    Parameters
-    ----------
-    y : data frame, or anything else
-        Labels as the user gave them.
-
-    Returns
-    -------
-    ndarray of shape (L,), object, or None
-        The names.
-    """
+    """Names of y's columns, as X's: where there are several, all of them strings."""
     names = list(getattr(y, "columns", []))
     if len(names) < 2 or not all(isinstance(name, str) for name in names):
         return None
@@ -145,18 +126,7 @@ def encode_labels(y: Any, names: Array | None = None) -> Labels:
 
 
 def is_indicator(y: Any) -> bool:
-    """Whether y has a column a label.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n,), (n, 1) or (n, L)
-        Labels.
-
-    Returns
-    -------
-    bool
-        True for several columns.
-    """
+    """Whether y has a column a label, that is several."""
     return bool(y.ndim == 2 and y.shape[1] > 1)
 
 
@@ -245,20 +215,7 @@ def _outputs_for(classes: Array) -> tuple[int, str]:
 
 
 def encode_known(y: Array, classes: Array) -> Array:
-    """Index of each label in sorted classes that contain it.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n,), any dtype
-        Labels.
-    classes : ndarray of shape (K,), dtype of y
-        Sorted labels.
-
-    Returns
-    -------
-    ndarray of shape (n,), the smallest signed integer dtype
-        Indices.
-    """
+    """Index of each label in sorted classes that hold it, of the smallest type."""
     targets = np.empty(len(y), dtype=np.min_scalar_type(-len(classes)))
     for start in range(0, len(y), LABEL_ROWS):
         rows = slice(start, start + LABEL_ROWS)
@@ -338,7 +295,7 @@ def weigh_samples(
             f"class_weight={class_weight!r} gives a negative or non-finite weight; "
             "weights must be finite and at least 0."
         )
-    return np.asarray(of_class if sample_weight is None else sample_weight * of_class)
+    return of_class if sample_weight is None else sample_weight * of_class
 
 
 def relative_size(weight: Array, sample_weight: Array | None) -> float | None:
@@ -396,13 +353,7 @@ def _are_whole(weight: Array) -> bool:
 
 
 def warn_of_size(weight: Array) -> None:
-    """Say that `partial_fit` takes weights for counts that can't be counts.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (n,), float64
-        What `weigh_samples` returned.
-    """
+    """Say that `partial_fit` takes weights for counts that can't be counts."""
     warnings.warn(
         f"The weights of these {np.count_nonzero(weight)} samples sum to "
         f"{weight.sum():.6g}. partial_fit, which does not see the others, takes weights "
@@ -416,30 +367,9 @@ def warn_of_size(weight: Array) -> None:
 def drop_zero_weights(
     X: Any, labels: Labels, sample_weight: Array
 ) -> tuple[Any, Labels, Array]:
-    """Leave out the samples of weight 0.
+    """Leave out the samples of weight 0; a copy where there are any.
 
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float
-        Samples in rows.
-    labels : Labels
-        What `encode_labels` returned.
-    sample_weight : ndarray of shape (n,), float64
-        Weights.
-
-    Returns
-    -------
-    X : ndarray or CSR matrix of shape (n', m), float
-        The samples that count; a copy where any was left out.
-    labels : Labels
-        Their targets; the classes are unchanged.
-    sample_weight : ndarray of shape (n',), float64
-        Their weights.
-
-    Raises
-    ------
-    ValueError
-        If none is left.
+    The classes are unchanged. A ValueError where no sample is left.
     """
     kept = sample_weight > 0
     if not kept.any():

@@ -1,4 +1,10 @@
-"""What happens after each iteration: best weights, when to stop, what to print."""
+"""What happens after each iteration: best weights, when to stop, what to print.
+
+A solver knows nothing of validation, patience, callbacks or a terminal. It calls one
+function with theta, the cost and the gradient's largest entry, and ends where that
+answers True. A Monitor is this function, for one run; since it keeps the best weights,
+it is also what is left of a run that Ctrl-C ended.
+"""
 
 from __future__ import annotations
 
@@ -65,12 +71,15 @@ class Monitor:
             self.validation_history.append(monitored)
         if monitored < self._best or not len(self.theta):
             self._best, self.theta = monitored, theta.copy()
+        # The reference stays until the cost is tol below it: slow progress counts as soon
+        # as it has added up to that.
         if monitored < self._reference - self._tol:
             self._reference, self._stale = monitored, 0
         else:
             self._stale += 1
         if self._title is not None:
             self._print(cost, steepest)
+        # The start is no iteration: nothing can stop there.
         if len(self.history) == 1:
             return False
         stop = self._callback is not None and self._callback(theta)

@@ -3,6 +3,10 @@
 None knows about labels, estimators or scikit-learn. Every solver calls `report`
 with theta, the cost and the gradient's largest entry: once for the start, then
 after each iteration. Where it answers True, training ends there.
+
+A solver is a function, and what it needs of an objective is a Protocol: `Smooth` for
+L-BFGS, `Objective` for those that take batches. Steps have a state of their own, which
+`partial_fit` goes on with, so `Momentum` and `Adam` are objects.
 """
 
 from __future__ import annotations

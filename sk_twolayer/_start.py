@@ -1,4 +1,11 @@
-"""Before the first iteration: the scale of each feature, and weights drawn on it."""
+"""Before the first iteration: the scale of each feature, and weights drawn on it.
+
+Training finds the same minimum from any variables, but sooner where the cost is round
+and from where neurons differ. So features are measured once (`Moments`, which join, for
+`partial_fit`), the standardisation follows from their deviations and the penalty, and
+W1 and b1 are drawn such that every neuron bends within the data. b2 begins at the
+log-odds of the classes, which is the best that a network without features can do.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +17,9 @@ from scipy import sparse
 from scipy.stats import entropy
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
+from sk_twolayer._engine.layout import stacked
+from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._labels import Labels
-from sk_twolayer._layout import stacked
-from sk_twolayer._standardisation import Standardisation
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -73,6 +80,7 @@ def feature_moments(X: Any, sample_weight: Array | None = None) -> tuple[Array, 
             first += weight @ shifted
             np.multiply(shifted, shifted, out=shifted)
             second += weight @ shifted
+        # Mean and variance about the origin: E x, and E x^2 - (E x)^2.
         drift = first / total
         variance = np.maximum(second / total - drift**2, 0)
         others = np.maximum(total - count, 1e-300)
@@ -111,38 +119,15 @@ class Moments(NamedTuple):
 
     @classmethod
     def of(cls, X: Any, sample_weight: Array | None = None) -> Moments:
-        """Those of some samples.
-
-        Parameters
-        ----------
-        X : ndarray or CSR matrix of shape (n, m), float64 or float32
-            Samples in rows.
-        sample_weight : ndarray of shape (n,), float64, default=None
-            Weights.
-
-        Returns
-        -------
-        Moments
-            Theirs.
-        """
+        """Those of some samples."""
         total = X.shape[0] if sample_weight is None else np.sum(sample_weight)
         return cls(float(total), *feature_moments(X, sample_weight))
 
     def joined(self, other: Moments, dtype: Any) -> Moments:
-        """Those of both's samples together.
+        """Those of both's samples together, whose type's rounding is no deviation.
 
-        Parameters
-        ----------
-        other : Moments
-            Those of other samples.
-        dtype : dtype
-            Of the samples, whose rounding is no deviation.
-
-        Returns
-        -------
-        Moments
-            Source: Chan, Golub and LeVeque, The American Statistician 37, 1983,
-            equation 2.1, by roots, since squares may overflow.
+        Source: Chan, Golub and LeVeque, The American Statistician 37, 1983, equation
+        2.1, by roots, since squares may overflow.
         """
         total = self.total + other.total
         here, there = self.total / total, other.total / total
@@ -158,19 +143,9 @@ class Moments(NamedTuple):
         """The change of variables on which L-BFGS finds the cost about round.
 
         Along one first-layer weight the cost curves by about s^2 / 64 + alpha / n: the
-        data's part and the penalty's, s being the feature's deviation.
-
-        Parameters
-        ----------
-        alpha : float
-            L2 penalty on the weights of the features as they come.
-        dtype : dtype
-            Of the samples.
-
-        Returns
-        -------
-        Standardisation
-            Means, and one over the square root of the curvature.
+        data's part and the penalty's, s being the feature's deviation. So the center is
+        the means, and the scale one over the root of that. (docs/inside.rst, "The
+        change of variables".)
         """
         penalty = np.sqrt(CURVATURE * alpha / self.total)
         curvature = np.hypot(self.deviation, penalty)
@@ -185,40 +160,12 @@ class Moments(NamedTuple):
 def standardise(
     X: Any, alpha: float, sample_weight: Array | None = None
 ) -> Standardisation:
-    """`Moments.standardisation` of some samples.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float64 or float32
-        Samples in rows.
-    alpha : float
-        L2 penalty on the weights of the features as they come.
-    sample_weight : ndarray of shape (n,), float64, default=None
-        Weights.
-
-    Returns
-    -------
-    Standardisation
-        Means, and one over the square root of the curvature.
-    """
+    """`Moments.standardisation` of some samples."""
     return Moments.of(X, sample_weight).standardisation(alpha, X.dtype)
 
 
 def class_counts(labels: Labels, sample_weight: Array | None = None) -> Array:
-    """Weight of each value that y takes.
-
-    Parameters
-    ----------
-    labels : Labels
-        Targets.
-    sample_weight : ndarray of shape (n,), float64, default=None
-        Weights.
-
-    Returns
-    -------
-    ndarray of shape (1, n_classes) or (L, 2), float64
-        Of each class, or of each label's absence and presence.
-    """
+    """Weight of each value that y takes: (1, n_classes), or (L, 2) for L labels."""
     counts: Any = 0.0
     # Some at a time: NumPy converts integers, all of them at once.
     for start in range(0, len(labels.targets), MOMENT_ROWS):
@@ -230,43 +177,23 @@ def class_counts(labels: Labels, sample_weight: Array | None = None) -> Array:
         else:
             present = weight @ targets
             counts += np.column_stack([weight.sum() - present, present])
-    return np.asarray(counts)
+    return counts
 
 
 def log_odds(counts: Array) -> Array:
-    """Z2 that gives each class or label its share of y, half a sample added to each.
+    """Z2 (K, 1) that gives each class or label its share, half a sample added to each.
 
-    Parameters
-    ----------
-    counts : ndarray of shape (1, n_classes) or (L, 2), float64
-        From `class_counts`.
-
-    Returns
-    -------
-    ndarray of shape (K, 1), float64
-        Log-odds; for softmax log shares less their mean. Never infinite. Source of the
-        half sample: Krichevsky and Trofimov, IEEE Transactions on Information Theory
-        27, 1981.
+    For softmax log shares less their mean. Never infinite. Source of the half sample:
+    Krichevsky and Trofimov, IEEE Transactions on Information Theory 27, 1981.
     """
     logs = np.log(counts + 0.5)
     if counts.shape[1] == 2:
-        return np.asarray(logs[:, 1:] - logs[:, :1])
-    return np.asarray(logs - logs.mean()).T
+        return logs[:, 1:] - logs[:, :1]
+    return (logs - logs.mean()).T
 
 
 def constant_cost(counts: Array) -> float:
-    """Least cost of a network that gives every sample the same.
-
-    Parameters
-    ----------
-    counts : ndarray of shape (1, n_classes) or (L, 2), float64
-        From `class_counts`.
-
-    Returns
-    -------
-    float
-        Entropy of the shares, of labels summed, in nats.
-    """
+    """Least cost of a network that gives all samples the same: the shares' entropy."""
     return float(entropy(counts, axis=1).sum())
 
 

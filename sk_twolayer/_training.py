@@ -1,4 +1,13 @@
-"""From checked data to trained weights: starts, validation split, solver, best run."""
+"""From checked data to trained weights: starts, validation split, solver, best run.
+
+`train` holds out samples where asked, measures the features, draws the starts, lets
+cross-validation choose alpha where it does, runs the solver from each start and keeps
+the best; `train_more` is one pass of `partial_fit`. A run is `_run`: an objective, a
+Monitor, a solver, in the variables of the standardisation. Of alpha there are three
+kinds: a number, on the weights of the features as they come; precisions that
+cross-validation chose once for all starts; and the evidence, which is a solver around
+L-BFGS and chooses in each start anew.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +21,6 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from sk_twolayer._blocks import Block
 from sk_twolayer._callbacks import Callbacks
 from sk_twolayer._cross_validation import (
     FIRST_ITERATIONS,
@@ -26,18 +34,26 @@ from sk_twolayer._cross_validation import (
     precision,
     relevance_factors,
 )
-from sk_twolayer._evidence import (
+from sk_twolayer._engine.blocks import Block
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.prior import Prior
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.threads import (
+    SERIAL_WORK,
+    Workers,
+    count_threads,
+    evaluation_work,
+)
+from sk_twolayer._evidence.search import (
     INITIAL,
     Evidence,
     EvidenceSolution,
-    Prior,
     maximise_evidence,
 )
 from sk_twolayer._labels import Labels
-from sk_twolayer._layout import Layout
 from sk_twolayer._monitor import Monitor
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import (
     Adam,
     Momentum,
@@ -48,19 +64,12 @@ from sk_twolayer._solvers import (
     lbfgs,
     mini_batch,
 )
-from sk_twolayer._standardisation import Standardisation
 from sk_twolayer._start import (
     Moments,
     class_counts,
     constant_cost,
     initial_parameters,
     log_odds,
-)
-from sk_twolayer._threads import (
-    SERIAL_WORK,
-    Workers,
-    count_threads,
-    evaluation_work,
 )
 from sk_twolayer.network import Parameters
 
@@ -558,7 +567,7 @@ def _run_by_evidence(
     rounds: _Rounds,
 ) -> _Run:
     """Choose alpha by the evidence, from one start."""
-    prior = Prior(objective, str(settings.alpha))
+    prior = Prior(objective.layout, str(settings.alpha))
     if initial_alpha is None or np.shape(initial_alpha) != (prior.n_groups,):
         initial_alpha = np.full(prior.n_groups, INITIAL)
     try:

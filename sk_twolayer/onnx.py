@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from sk_twolayer._covariance import LowRankCovariance
+from sk_twolayer._engine.layout import stacked
 from sk_twolayer._estimator import TwoLayerSigmoidClassifier
-from sk_twolayer._layout import stacked
+from sk_twolayer._evidence.covariance import LowRankCovariance
 
 try:
     from skl2onnx import update_registered_converter

@@ -3,10 +3,10 @@
 import numpy as np
 
 from sk_twolayer import TwoLayerSigmoidClassifier
-from sk_twolayer._blocks import Block
-from sk_twolayer._layout import Layout
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._sums import BlockSums, OneOutputSums
+from sk_twolayer._engine.blocks import Block
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.sums import BlockSums, OneOutputSums
 from sk_twolayer.network import Parameters
 
 

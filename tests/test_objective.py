@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from scipy import sparse
 from scipy.optimize import approx_fprime
 
-from sk_twolayer import _blocks, network
-from sk_twolayer._forward import Network
-from sk_twolayer._layout import Layout
-from sk_twolayer._outputs import choose_output
-from sk_twolayer._standardisation import Standardisation
-from sk_twolayer._threads import Workers
+from sk_twolayer import network
+from sk_twolayer._engine import blocks as _blocks
+from sk_twolayer._engine.forward import Network
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.threads import Workers
 from tests.helpers import gradient_by_parameters, make_objective, pack
 
 

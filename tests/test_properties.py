@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from sk_twolayer import TwoLayerSigmoidClassifier, network
-from sk_twolayer._outputs import choose_output
-from sk_twolayer._threads import Workers
+from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.threads import Workers
 from sk_twolayer.inspection import gradient_check
 from tests.helpers import make_objective
 

@@ -15,8 +15,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier, _estimator, network
+from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._labels import encode_labels
-from sk_twolayer._outputs import choose_output
 from sk_twolayer._solvers import Adam
 from sk_twolayer._start import Moments, class_counts, constant_cost, log_odds
 from tests.helpers import make_objective, quick
@@ -235,16 +235,6 @@ def test_a_stream_keeps_no_more_than_the_last_entries(raw, monkeypatch):
     assert model.n_iter_ == 9
     assert model.loss_curve_ == last[-5:]
     assert lengths[-1] == pytest.approx(lengths[4], abs=16)
-
-
-def test_a_model_saved_without_moments_goes_on(raw):
-    X, y = raw
-    model = default().partial_fit(X, y, [0, 1])
-    before = model.predict_proba(X)
-    del model._moments
-    model.set_params(learning_rate=STILL).partial_fit(2 * X, y)
-    np.testing.assert_allclose(model.predict_proba(X), before, atol=1e-8)
-    assert model._moments[0] == len(X)
 
 
 def test_classes_and_as_many_labels_are_told_apart():

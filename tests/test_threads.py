@@ -22,11 +22,12 @@ from joblib import Parallel, delayed
 from sklearn.datasets import load_breast_cancer
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from sk_twolayer import TwoLayerSigmoidClassifier, _threads
-from sk_twolayer._layers import ForwardPass
-from sk_twolayer._standardisation import Standardisation
+from sk_twolayer import TwoLayerSigmoidClassifier
+from sk_twolayer._engine import threads as _threads
+from sk_twolayer._engine.layers import ForwardPass
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.threads import Workers, _BlasLimit, _Library
 from sk_twolayer._start import Moments
-from sk_twolayer._threads import Workers, _BlasLimit, _Library
 from sk_twolayer._training import Trained, _Run
 from sk_twolayer.network import Parameters
 

@@ -12,7 +12,8 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import _training, network
-from sk_twolayer._outputs import choose_output
+from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._solvers import (
     COST_UNIT,
     GRADIENT_UNIT,
@@ -22,7 +23,6 @@ from sk_twolayer._solvers import (
     lbfgs,
     mini_batch,
 )
-from sk_twolayer._standardisation import Standardisation
 from tests.helpers import before_each_block, interrupt_at, make_objective, quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -19,10 +19,10 @@ from _common import samples
 from sklearn.datasets import load_breast_cancer
 
 from sk_twolayer import TwoLayerSigmoidClassifier
-from sk_twolayer._blocks import Block
-from sk_twolayer._layout import Layout
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._outputs import choose_output
+from sk_twolayer._engine.blocks import Block
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._start import standardise
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)

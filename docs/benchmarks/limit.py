@@ -9,12 +9,12 @@ import numpy as np
 from _common import row, samples, seconds
 from threadpoolctl import threadpool_limits
 
-from sk_twolayer._blocks import Block
-from sk_twolayer._layout import Layout
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._outputs import choose_output
-from sk_twolayer._standardisation import Standardisation
-from sk_twolayer._threads import Workers, count_threads
+from sk_twolayer._engine.blocks import Block
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.threads import Workers, count_threads
 
 N, M, K = 100_000, 30, 64
 

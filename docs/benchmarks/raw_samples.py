@@ -21,20 +21,27 @@ HERE = str(Path(__file__).resolve().parents[2])
 TURNS = 8
 CHILD = """
 import json, sys, time
+from importlib import import_module
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._outputs import choose_output
 from sk_twolayer._start import standardise
-from sk_twolayer._threads import Workers
+
+def engine(name):
+    # An earlier checkout has it among the other modules.
+    try:
+        return import_module("sk_twolayer._engine." + name)
+    except ImportError:
+        return import_module("sk_twolayer._" + name)
+
+CrossEntropyObjective = engine("objective").CrossEntropyObjective
+choose_output, Workers = engine("outputs").choose_output, engine("threads").Workers
 
 def make(path, mapped, k, threads):
     X, y = np.load(path, mmap_mode="r" if mapped else None), np.load(path + ".y.npy")
     output = choose_output("logistic", 1)
     options = {"standardisation": standardise(X, 0.0), "workers": Workers(threads)}
     try:
-        from sk_twolayer._blocks import Block
-        from sk_twolayer._layout import Layout
+        Block, Layout = engine("blocks").Block, engine("layout").Layout
     except ImportError:
         return CrossEntropyObjective(X, y, k, 1, output, **options)
     return CrossEntropyObjective(Block(X, y), Layout(X.shape[1], k, 1), output, **options)

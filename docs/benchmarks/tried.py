@@ -6,8 +6,8 @@ from limit import limit, ours
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
-from sk_twolayer._blocks import aligned, chunks
-from sk_twolayer._outputs import choose_output
+from sk_twolayer._engine.blocks import aligned, chunks
+from sk_twolayer._engine.outputs import choose_output
 
 ROWS, M, K, REPEATS = 2048, 31, 64, 200
 

@@ -190,7 +190,7 @@ class _WeightsPlot:
     def _drawn(self) -> Array:
         """W1 as drawn: on the features' own scale, where it is known."""
         scaled = self.W1 if self.feature_scale is None else self.W1 * self.feature_scale
-        return np.asarray(scaled)
+        return scaled
 
     @classmethod
     def _of_estimator(
@@ -215,7 +215,7 @@ class _WeightsPlot:
 def _deviations(X: Any) -> Array:
     """Standard deviation of each feature."""
     X = X.toarray() if sparse.issparse(X) else X
-    return np.asarray(np.asarray(X, dtype=float).std(axis=0))
+    return np.asarray(X, dtype=float).std(axis=0)
 
 
 class NetworkDisplay(_WeightsPlot):

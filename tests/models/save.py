@@ -18,11 +18,16 @@ models = {
     "binary": TwoLayerSigmoidClassifier(3, random_state=0).fit(X, y == 1),
     "multiclass": TwoLayerSigmoidClassifier(3, random_state=0).fit(X, y),
     "multilabel": TwoLayerSigmoidClassifier(3, random_state=0).fit(X, np.eye(3)[y]),
+    "evidence": TwoLayerSigmoidClassifier(3, alpha="evidence", random_state=0).fit(
+        X, y
+    ),
     "fixed alpha": TwoLayerSigmoidClassifier(3, alpha=1.0, random_state=0).fit(X, y),
     "committee": TwoLayerSigmoidClassifier(
         3, alpha="ard", n_init=2, committee=True, random_state=0
     ).fit(X, y),
-    "few samples": TwoLayerSigmoidClassifier(3, random_state=0).fit(X[40:60], y[40:60]),
+    "few samples": TwoLayerSigmoidClassifier(3, alpha="evidence", random_state=0).fit(
+        X[40:60], y[40:60]
+    ),
     "partial": TwoLayerSigmoidClassifier(3, solver="adam", random_state=0).partial_fit(
         X, y, [0, 1, 2]
     ),

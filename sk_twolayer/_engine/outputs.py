@@ -66,20 +66,22 @@ class Sigmoid:
         Written in exp(-|t|), so that neither side overflows or cancels; then
         sigma(t) = exp(t - cost), and dZ2 is that with the sign of t / Z2.
         """
+        # docs/inside.rst, "Precision": everything in place, in Z2 and `work`.
         t = np.multiply(Z2, prepared, out=Z2)
         costs = self._costs(t, work)
         t -= costs
         np.exp(t, out=t)
         t *= prepared
-        return np.asarray(costs[:, 0] if costs.shape[1] == 1 else costs.sum(axis=1))
+        return costs[:, 0] if costs.shape[1] == 1 else costs.sum(axis=1)
 
     def _costs(self, t: Array, work: Array) -> Array:
+        # log(1 + exp(t)) = log1p(exp(-|t|)) + max(t, 0).
         costs, positive = work
         np.copysign(t, -1, out=costs)
         np.exp(costs, out=costs)
         np.log1p(costs, out=costs)
         costs += np.maximum(t, 0, out=positive)
-        return np.asarray(costs)
+        return costs
 
     def probabilities(self, Z2: Array, out: Array) -> None:
         """A2 = sigma(Z2)."""
@@ -99,18 +101,20 @@ class Sigmoid:
 
     def decision(self, log_probabilities: Array) -> Array:
         """Log A2 - log(1 - A2), finite also where A2 is 1 to rounding."""
+        # Log A2 of at most -eps, since 1 - A2 would be 0 where it rounds to 0.
         smallest = -np.finfo(log_probabilities.dtype).eps
         log_A2 = np.minimum(log_probabilities, smallest)
-        return np.asarray(log_A2 - np.log(-np.expm1(log_A2)))
+        return log_A2 - np.log(-np.expm1(log_A2))
 
     def curvature_root(self, Z2: Array) -> Array:
         """Root of A2 (1 - A2), each output's own."""
+        # 1 - A2 as sigma(-Z2), which keeps its digits where A2 is near 1.
         roots = np.sqrt(expit(Z2) * expit(-Z2))
-        return np.asarray(roots[:, :, None] * np.eye(Z2.shape[1]))
+        return roots[:, :, None] * np.eye(Z2.shape[1])
 
     def variances(self, Z2: Array, S: Array) -> Array:
         """Each output's."""
-        return np.asarray(np.einsum("bkk->bk", S))
+        return np.einsum("bkk->bk", S)
 
     def determined(self, n_outputs: int) -> Array:
         """All of it."""
@@ -127,6 +131,7 @@ class BinarySigmoid(Sigmoid):
 
     def costs_of_halves(self, half: Array, prepared: Array, work: Array) -> Array:
         """Cost of each sample (b,), from half of Z2 (b, 1), which is used up."""
+        # Back to t = Z2 for target 0 and -Z2 for 1.
         half *= prepared
         half *= 2
         return self._costs(half, work)[:, 0]
@@ -153,7 +158,7 @@ class BinarySigmoid(Sigmoid):
 
     def decision(self, log_probabilities: Array) -> Array:
         """Log A2 - log(1 - A2), both of which are given."""
-        return np.asarray(log_probabilities[:, 1:] - log_probabilities[:, :1])
+        return log_probabilities[:, 1:] - log_probabilities[:, :1]
 
     def decide(self, Z2: Array, classes: Array) -> Array:
         """The second class where A2 > 1/2."""
@@ -169,6 +174,8 @@ class Softmax:
 
     def costs(self, Z2: Array, prepared: Array, work: Array) -> Array:
         """Cross-entropy log(sum exp Z2) - Z2[class]."""
+        # The same for every class, so it drops out of softmax; no exponential
+        # overflows.
         Z2 -= Z2.max(axis=1, keepdims=True)
         of_class = np.take_along_axis(Z2, prepared, axis=1)
         np.exp(Z2, out=Z2)
@@ -177,10 +184,12 @@ class Softmax:
         np.put_along_axis(Z2, prepared, 0, axis=1)
         others = Z2.sum(axis=1, keepdims=True)
         total = own + others
+        # Where the class is the most probable its term is 1, and log1p keeps the digits
+        # of the others' sum.
         costs = np.where(of_class == 0, np.log1p(others), np.log(total) - of_class)
         Z2 /= total
         np.put_along_axis(Z2, prepared, -others / total, axis=1)
-        return np.asarray(costs[:, 0])
+        return costs[:, 0]
 
     def probabilities(self, Z2: Array, out: Array) -> None:
         """A2 = softmax(Z2), each row summing to 1."""
@@ -198,7 +207,7 @@ class Softmax:
 
     def decide(self, Z2: Array, classes: Array) -> Array:
         """The class of the largest Z2."""
-        return np.asarray(classes[Z2.argmax(axis=1)])
+        return classes[Z2.argmax(axis=1)]
 
     def decision(self, log_probabilities: Array) -> Array:
         """The logarithms themselves."""
@@ -207,8 +216,9 @@ class Softmax:
     def curvature_root(self, Z2: Array) -> Array:
         """Of diag(A2) - A2 A2'."""
         A2 = softmax(Z2, axis=1)
+        # C = diag(sqrt(A2)) (1 - 1 A2'), of which C'C is diag(A2) - A2 A2'.
         centred = np.eye(Z2.shape[1]) - A2[:, None, :]
-        return np.asarray(np.sqrt(A2)[:, :, None] * centred)
+        return np.sqrt(A2)[:, :, None] * centred
 
     def variances(self, Z2: Array, S: Array) -> Array:
         """Mean variance of Z2_i - Z2_j, pairs of outputs having weights A2_i A2_j."""
@@ -216,9 +226,10 @@ class Softmax:
         pairs = A2[:, :, None] * A2[:, None, :]
         np.einsum("bkk->bk", pairs)[...] = 0
         own = np.einsum("bkk->bk", S)
+        # Var(Z2_i - Z2_j) = S_ii + S_jj - 2 S_ij: only differences matter to softmax.
         of_pairs = own[:, :, None] + own[:, None, :] - 2 * S
         total = np.maximum(pairs.sum(axis=(1, 2)), np.finfo(float).tiny)
-        return np.asarray(np.einsum("bij,bij->b", pairs, of_pairs) / total)[:, None]
+        return (np.einsum("bij,bij->b", pairs, of_pairs) / total)[:, None]
 
     def determined(self, n_outputs: int) -> Array:
         """Z2 less its mean over the outputs."""
@@ -226,36 +237,16 @@ class Softmax:
 
 
 def shrinkage(variances: Array) -> Array:
-    """Factor of Z2 that moderates it; all of softmax's have one, and keep their order.
+    """Factor of Z2 that moderates it, of `variances` (b, K) or (b, 1).
 
-    Parameters
-    ----------
-    variances : ndarray of shape (b, K) or (b, 1), float64
-        From an output layer's `variances`.
-
-    Returns
-    -------
-    ndarray of the same shape, float64
-        1 / sqrt(1 + pi s^2 / 8). Source: MacKay (1992), Neural Computation 4, p. 728.
+    Softmax has one for all outputs, and so keeps their order. Source: MacKay (1992),
+    Neural Computation 4, p. 728, kappa(s^2) = 1 / sqrt(1 + pi s^2 / 8).
     """
-    return np.asarray(1 / np.sqrt(1 + np.pi / 8 * variances))
+    return 1 / np.sqrt(1 + np.pi / 8 * variances)
 
 
 def choose_output(activation: str, n_outputs: int) -> Output:
-    """The output layer of an activation's name.
-
-    Parameters
-    ----------
-    activation : {"logistic", "softmax"}
-        The name, as MLPClassifier's ``out_activation_``.
-    n_outputs : int
-        Output neurons, K.
-
-    Returns
-    -------
-    Output
-        The output layer.
-    """
+    """The output layer of a name, which is MLPClassifier's ``out_activation_``."""
     if activation == "softmax":
         return Softmax()
     return BinarySigmoid() if n_outputs == 1 else Sigmoid()

@@ -1,6 +1,6 @@
 """Prediction: the forward pass over blocks of samples, in rows.
 
-It is that of training, `_layers`, at theta of the trained weights: samples stay raw, and
+It is that of training, `layers`, at theta of the trained weights: samples stay raw, and
 what is not precise enough raw is centred, in both by the same rule.
 """
 
@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit, softmax
 
-from sk_twolayer._blocks import MOST_ROWS, Block, aligned, choose_block_rows
-from sk_twolayer._layers import Folding, ForwardPass
-from sk_twolayer._layout import Layout
-from sk_twolayer._standardisation import Standardisation
-from sk_twolayer._threads import Workers, share
+from sk_twolayer._engine.blocks import MOST_ROWS, Block, aligned, choose_block_rows
+from sk_twolayer._engine.layers import Folding, ForwardPass
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.threads import Workers, share
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -82,6 +82,7 @@ class Network:
             The function's values.
         """
         (n, _), (_, k, K), workers = X.shape, self._layout, self._workers
+        # The same folding as in training, of the same theta: X is used as it lies.
         folding = Folding(
             self._layout, self._standardisation, X.dtype, sparse.issparse(X)
         )
@@ -90,6 +91,8 @@ class Network:
         rows = choose_block_rows(X, k, workers.n_threads)
         n_blocks = -(-n // rows)
         n_parts = min(workers.n_threads, n_blocks)
+        # The function is called for several blocks together, since for few outputs its
+        # operations are short; what is uncertain is computed a block at a time.
         together = max(1, MOST_ROWS // (rows * K)) if change is None else 1
 
         def part(worker: int) -> None:
@@ -102,6 +105,8 @@ class Network:
                 Z2 = outputs[: last - first]
                 for start in range(first, last, rows):
                     block = X[start : min(start + rows, last)]
+                    # A finite sum has finite terms only. The reverse does not hold, so
+                    # an infinite one is a reason to look.
                     if not np.isfinite(block.sum()):
                         check_finite(block)
                     of_block = Z2[start - first : start - first + block.shape[0]]
@@ -118,33 +123,23 @@ class Network:
 
 
 def input_gradients(X: Any, parameters: Parameters, activation: str) -> Array:
-    """Gradient of each output by each feature, in closed form.
+    """Gradient dA2/dX (n, K, m), float64, of each output by each feature.
 
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float64 or float32
-        Samples in rows.
-    parameters : Parameters
-        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1).
-    activation : {"logistic", "softmax"}
-        The output's activation.
-
-    Returns
-    -------
-    ndarray of shape (n, K, m), float64
-        dA2/dX. Source: the chain rule through A2, Z2, A1 and Z1.
+    Source: the chain rule through A2, Z2, A1 and Z1; `activation` is the output's.
     """
     W1, b1, W2, b2 = parameters
     n, m = X.shape
     result = np.empty((n, len(W2), m))
     for start in range(0, n, GRADIENT_ROWS):
         block = X[start : start + GRADIENT_ROWS]
+        # Three factors, in the article's names: dA2/dZ2, dZ2/dZ1 and dZ1/dX.
         A1 = expit(np.asarray(block @ W1.T) + b1[:, 0])
         Z2 = A1 @ W2.T + b2[:, 0]
         # By Z2 and by A1: (b, K, k); W1 then leads on to the features.
         slopes = W2 * (A1 * (1 - A1))[:, None, :]
         if activation == "softmax":
             A2 = softmax(Z2, axis=1)
+            # dA2_i/dZ2_j = A2_i (1_ij - A2_j): each output's slope less their mean.
             mean = np.einsum("bo,bok->bk", A2, slopes)
             slopes = A2[:, :, None] * (slopes - mean[:, None, :])
         else:

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._blocks import Block, Rows, aligned, with_ones
-from sk_twolayer._layout import Layout
-from sk_twolayer._standardisation import Loading, Standardisation
+from sk_twolayer._engine.blocks import Block, Rows, aligned, with_ones
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.standardisation import Loading, Standardisation
 
 Array = NDArray[Any]
 
@@ -72,6 +72,7 @@ class Folding:
     ) -> None:
         self.layout, self.dtype, self.is_sparse = layout, np.dtype(dtype), is_sparse
         self.loading, self._folded = Loading(), standardisation
+        # With a standardisation the hidden activations are centred, too, at 1/2.
         self._is_centred = standardisation is not None
         if standardisation is not None:
             divided = standardisation.divide(dtype, is_sparse, is_kept)
@@ -79,6 +80,7 @@ class Folding:
         m, k, K = layout
         shapes = [(m + 1, k), (k, K), (1, K)]
         self._exact = Layers(*(aligned(shape, np.float64) for shape in shapes))
+        # float32 rounds what is folded, not each step of the folding.
         self._rounded = self._exact
         if self.dtype != np.float64:
             self._rounded = Layers(*(aligned(shape, dtype) for shape in shapes))
@@ -87,16 +89,18 @@ class Folding:
         """The weights of theta, in arrays that the next call writes to."""
         first, second = self.layout.split(theta)
         half_W1, half_W2, c2 = self._exact
+        # The table's first row: Z1 / 2 is X times half of W1' over b1'.
         np.multiply(first, 0.5, out=half_W1)
+        # And its second: Z2 is T times half of W2', and c2 = b2 + 1/2 sum of W2.
         np.multiply(second[:-1], 0.5, out=half_W2)
         c2[0] = second[-1]
         if not self._is_centred:
-            # Else theta's second layer is for A1 - 1/2 = T / 2, and its bias c2 already.
+            # Else theta's second layer is for A1 - 1/2 = T / 2, and its bias c2
+            # already.
             c2 += half_W2.sum(axis=0)
         if self._folded is not None:
             self._folded.fold(half_W1)
         if self._rounded is not self._exact:
-            # Folded in float64 and rounded once.
             for rounded, exact in zip(self._rounded, self._exact, strict=True):
                 rounded[...] = exact
         return self._rounded
@@ -118,6 +122,8 @@ class Folding:
 
         From loaded ones (b, m + 1), or sparse ones (b, m): (b, m + 1), beside a 1.
         """
+        # Raw samples are changed; those that were standardised as they were loaded have
+        # nothing left in `_folded`.
         if self.is_sparse:
             rows = with_ones(X.shape[0], X.shape[1], float)
             rows[:, :-1] = X.toarray()
@@ -169,6 +175,9 @@ class ForwardPass:
         X, X_chunks = self.load(block)
         T, T_chunks = self._T.first(X.shape[0])
         half_W1 = layers.half_W1
+        # The table's first row. The last row of half_W1 is b1's: dense samples end with
+        # a 1 for it, and sparse ones, of which a column of ones would be most, have it
+        # added.
         if self.is_sparse:
             np.add(X @ half_W1[:-1], half_W1[-1], out=T)
         for samples, rows in zip(X_chunks, T_chunks, strict=False):
@@ -179,6 +188,7 @@ class ForwardPass:
     def forward(self, block: Block, layers: Layers, Z2: Array) -> tuple[Any, Array]:
         """X as loaded and T (b, k), in arrays that are reused; fills Z2 (b, K)."""
         X, _, T, _ = self.hidden(block, layers)
+        # The table's second row.
         T.dot(layers.half_W2, out=Z2)
         Z2 += layers.c2
         return X, T

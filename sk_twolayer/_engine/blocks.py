@@ -14,12 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_twolayer._outputs import Output
-from sk_twolayer._standardisation import (
-    Loading,
-    # Where models that were saved before it moved look for it.
-    Standardisation,  # noqa: F401
-)
+from sk_twolayer._engine.outputs import Output
+from sk_twolayer._engine.standardisation import Loading
 
 Array = NDArray[Any]
 
@@ -87,20 +83,7 @@ class Group(NamedTuple):
 
 
 def aligned(shape: tuple[int, int], dtype: Any) -> Array:
-    """Uninitialised array on a cache line's boundary: BLAS reads it a third faster.
-
-    Parameters
-    ----------
-    shape : tuple of int
-        Rows and columns.
-    dtype : dtype
-        Type of a number.
-
-    Returns
-    -------
-    ndarray of the shape, dtype
-        The array, C-contiguous.
-    """
+    """Uninitialised array on a cache line's boundary: BLAS reads it a third faster."""
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
     raw = np.empty(size + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
@@ -109,20 +92,7 @@ def aligned(shape: tuple[int, int], dtype: Any) -> Array:
 
 
 def with_ones(rows: int, m: int, dtype: Any) -> Array:
-    """Array for a block's samples, its last column filled with ones.
-
-    Parameters
-    ----------
-    rows, m : int
-        Samples and features.
-    dtype : dtype
-        Type of a number.
-
-    Returns
-    -------
-    ndarray of shape (rows, m + 1), dtype
-        The array; its features are uninitialised.
-    """
+    """Array (rows, m + 1) for a block's samples, its last column filled with ones."""
     X = aligned((rows, m + 1), dtype)
     X[:, -1] = 1
     return X
@@ -131,33 +101,26 @@ def with_ones(rows: int, m: int, dtype: Any) -> Array:
 def choose_block_rows(X: Any, k: int, n_threads: int = 1) -> int:
     """Rows of a block: its buffers fill the cache, and each thread has as many.
 
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float
-        Samples in rows.
-    k : int
-        Hidden neurons.
-    n_threads : int, default=1
-        Threads that share the blocks.
-
-    Returns
-    -------
-    int
-        Rows, whole chunks where they are as many, else a multiple of 64.
+    They are whole chunks where that makes as many of them, else a multiple of 64.
     """
     n, m = (int(size) for size in X.shape)
     if sparse.issparse(X):
         # The features that a sample does not have take no place.
         m = int(X.nnz) // n + 1
     itemsize = int(X.dtype.itemsize)
+    # A sample takes m numbers where it lies and m beside the 1 in the buffer, k in T,
+    # and a few in Z2, dZ2 and the costs.
     bytes_ = BUFFER_BYTES if n_threads == 1 else THREADS_BUFFER_BYTES
     most = min(bytes_ // (itemsize * (2 * m + k + 8)), MOST_ROWS, -(-n // n_threads))
+    # In whole chunks, since what is left over would be a call of BLAS by itself.
     unit = chunk_rows((m + 1) * k) or FEWEST_ROWS
     unit = unit if most >= unit else FEWEST_ROWS
     units = max(-(-most // unit), 1)
     if n_threads == 1:
         return units * unit
 
+    # An evaluation ends when the worker with most blocks does. Of the sizes from what
+    # fits down to half of it the one is taken whose largest share is least.
     def largest_share(rows: int) -> int:
         return -(-n // (rows * n_threads)) * rows
 
@@ -166,40 +129,20 @@ def choose_block_rows(X: Any, k: int, n_threads: int = 1) -> int:
 
 
 def chunk_rows(n_products: int) -> int:
-    """Rows of a chunk.
-
-    Parameters
-    ----------
-    n_products : int
-        Multiply-adds for each row.
-
-    Returns
-    -------
-    int
-        A multiple of 32, up to 256; 0 where so few rows are too much for a chunk.
-    """
+    """Rows of a chunk, of so many multiply-adds each: 32 to 256, or 0 for no chunks."""
     most = min(SMALL_PRODUCT // n_products, CHUNK_ROWS)
     return most // CHUNK_UNIT * CHUNK_UNIT
 
 
 def chunks(A: Array, n_products: int) -> tuple[Array, ...]:
-    """Views of (b, c) whose products matmul leaves to BLAS a chunk at a time.
+    """Views (number, rows, c) of (b, c) whose products matmul gives to BLAS one by one.
 
-    Parameters
-    ----------
-    A : ndarray of shape (b, c), any dtype
-        Samples in rows.
-    n_products : int
-        Multiply-adds for each row.
-
-    Returns
-    -------
-    tuple of ndarray of shape (number, rows, c)
-        The chunks of `chunk_rows`, and what is left; all in one where that is as good.
+    Those of `chunk_rows` and what is left; all in one where that is as good.
     """
     length, columns = A.shape
     rows = chunk_rows(n_products)
     if not rows or length <= rows or length * n_products <= SMALL_PRODUCT:
+        # A stack of one, so that callers need not ask.
         return (A[None],)
     number = length // rows
     whole = number * rows
@@ -220,6 +163,8 @@ class Rows:
 
     def __init__(self, array: Array, n_products: int) -> None:
         self._array, self._n_products = array, n_products
+        # Views take longer to make than a small block to multiply. Two lengths occur: a
+        # whole block's, and that of the last.
         self._views: dict[int, tuple[Array, tuple[Array, ...]]] = {}
 
     def first(self, length: int) -> tuple[Array, tuple[Array, ...]]:
@@ -281,11 +226,13 @@ class SampleBlocks:
         in_group = GROUP_ROWS // (self.rows * (targets.size // self.n))
         self._group_length = min(max(1, in_group), len(self._starts))
         self.group_rows = self._group_length * self.rows
+        # Set where samples, targets and weights are kept as the sums take them.
         self._all: Block | None = None
         self._chunked = is_kept(X)
         self._kept: dict[range, list[Group]] = {}
         if is_sparse:
-            # Views of a CSR matrix take longer to make than to keep.
+            # A view of a CSR matrix has row pointers of its own, which take longer to
+            # make than to keep.
             self._all = self._prepared(slice(0, self.n))
         elif self._chunked:
             kept_X = with_ones(self.n, X.shape[1], X.dtype)
@@ -299,11 +246,14 @@ class SampleBlocks:
         """The blocks of these numbers, with targets and weights prepared."""
         if self._all is None:
             return self._groups(blocks)
+        # A worker's share is the same range in each evaluation, and finds its groups by
+        # it.
         if blocks not in self._kept:
             self._kept[blocks] = list(self._groups(blocks))
         return self._kept[blocks]
 
     def _groups(self, blocks: range) -> Iterator[Group]:
+        # Targets and weights are prepared for a group at once; its blocks are views.
         for i in range(0, len(blocks), self._group_length):
             few = blocks[i : i + self._group_length]
             first, last = few.start * self.rows, min(few.stop * self.rows, self.n)
@@ -320,7 +270,8 @@ class SampleBlocks:
     ) -> Iterator[tuple[Block, float]]:
         """Every sample once, in random order: batches, and each one's part of them all."""
         order = rng.permutation(self.n)
-        # Several batches are gathered at a time.
+        # One call gathers the shuffled rows of several batches, which are views of
+        # them.
         group_rows = batch_size * max(1, GATHER_ROWS // batch_size)
         for start in range(0, self.n, group_rows):
             group = self._some(order[start : start + group_rows])
@@ -356,7 +307,8 @@ class SampleBlocks:
 def _rows_of(X: Any, rows: slice | Array) -> Any:
     """Rows, those of a slice sharing the array's or CSR matrix's memory."""
     if isinstance(rows, slice) and not isinstance(X, np.ndarray):
-        # SciPy would copy them.
+        # SciPy would copy them. The entries of some rows are a run of all entries, and
+        # their pointers those of the rows less the first.
         start, stop = X.indptr[rows.start], X.indptr[rows.stop]
         indptr = X.indptr[rows.start : rows.stop + 1] - start
         parts = (X.data[start:stop], X.indices[start:stop], indptr)

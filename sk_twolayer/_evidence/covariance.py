@@ -1,7 +1,10 @@
 """The covariance of Z2 under the weights' posterior: what predictions keep of it.
 
-Each takes samples in the terms of `_jacobian`: X (b, m + 1) beside a 1, T (b, k) and
-W2 (K, k), and gives (b, K, K).
+To first order in the weights Z2 is Gaussian, with covariance S = J A^-1 J' (Bishop,
+2006, equation 5.188). A model keeps of A^-1 what makes S fast: a triangular root, the
+rows of Woodbury's identity, or its entries by pairs of neurons. Each takes samples in
+the terms of `jacobian`, X (b, m + 1) beside a 1, T (b, k) and W2 (K, k), and gives
+(b, K, K).
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from sk_twolayer._jacobian import Pairs, hidden_layer, jacobian_rows
+from sk_twolayer._evidence.jacobian import Pairs, hidden_layer, jacobian_rows
 
 Array = NDArray[Any]
 
@@ -34,6 +37,7 @@ class RootCovariance:
 
     def __call__(self, X: Array, T: Array, W2: Array) -> Array:
         """J A^-1 J' of each sample (b, K, K)."""
+        # With A^-1 = S S', J A^-1 J' is the product of J S with itself; `root` is S'.
         rows = _plain_rows(X, T, W2)
         return _products(linalg.blas.dtrmm(1.0, self.root, rows.T, lower=1).T, len(W2))
 
@@ -56,6 +60,8 @@ class LowRankCovariance:
         """J A^-1 J' of each sample (b, K, K)."""
         K = len(W2)
         scaled = _plain_rows(X, T, W2) * self.scale
+        # The prior's covariance less what the samples took from it; rounding may take a
+        # little more than there was.
         S = _products(scaled, K) - _products(scaled @ self.known.T, K)
         variances = np.einsum("bkk->bk", S)
         np.maximum(variances, 0, out=variances)
@@ -79,6 +85,8 @@ class PairedCovariance:
     def __init__(self, inverse: Array, k: int, K: int) -> None:
         cut = len(inverse) - (k + 1) * K
         m1 = cut // k
+        # A^-1 in three blocks, W1 and b1 by each other, by W2 and b2, and these by each
+        # other; of the first, symmetric in its neurons, each pair (m + 1, m + 1) once.
         i, j = np.triu_indices(k)
         self._pair = Pairs(k).index
         first = inverse[:cut, :cut].reshape(m1, k, m1, k)[:, i, :, j]
@@ -90,6 +98,7 @@ class PairedCovariance:
     @property
     def root(self) -> Array:
         """Upper triangular S' (p, p) with S S' = A^-1."""
+        # The constructor's steps backwards; ONNX has no other use for the blocks.
         m1, k = len(self._first), len(self._pair)
         i, j = np.triu_indices(k)
         cut, K = m1 * k, self._mixed.shape[1] // (k * (k + 1))
@@ -103,48 +112,39 @@ class PairedCovariance:
         inverse[cut:, :cut] = inverse[:cut, cut:].T
         second = self._second.reshape(k + 1, k + 1, K, K).transpose(0, 2, 1, 3)
         inverse[cut:, cut:] = second.reshape((k + 1) * K, -1)
-        return np.asarray(linalg.cholesky(inverse, lower=True).T)
+        return linalg.cholesky(inverse, lower=True).T
 
     def __call__(self, X: Array, T: Array, W2: Array) -> Array:
         """J A^-1 J' of each sample (b, K, K)."""
         (K, k), (b, m1) = W2.shape, X.shape
         hidden, slopes = hidden_layer(T)
         by_Z1 = W2 * slopes[:, None, :]
+        # x' A^-1 x for each pair of neurons: K outputs then differ in the factors W2.
         of_pairs = (X @ self._first).reshape(b, -1, m1) @ X[:, :, None]
         within = np.take(of_pairs[:, :, 0], self._pair, axis=1)
         S = by_Z1 @ within @ by_Z1.transpose(0, 2, 1)
+        # The block between the layers counts twice, once in either order.
         mixed = (X @ self._mixed).reshape(b, k, k + 1, K)
         across = by_Z1 @ (hidden[:, None, None, :] @ mixed)[:, :, 0]
         S += across
         S += across.transpose(0, 2, 1)
+        # And h' A^-1 h of the second layer, whose rows differ in their output alone.
         squares = (hidden[:, :, None] * hidden[:, None, :]).reshape(b, -1)
         S += (squares @ self._second).reshape(b, K, K)
-        return np.asarray(S)
+        return S
 
 
 Covariance = RootCovariance | LowRankCovariance | PairedCovariance
 
 
 def samples_at_once(m: int, W2: Array) -> int:
-    """Samples whose derivatives take 2 MB.
-
-    Parameters
-    ----------
-    m : int
-        Features.
-    W2 : ndarray of shape (K, k), float64
-        Second layer's weights.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
+    """Samples whose derivatives take 2 MB, at least 1."""
     K, k = (int(size) for size in W2.shape)
     return max(1, ROWS_SIZE // (((m + 1) * k + (k + 1) * K) * K))
 
 
 def _plain_rows(X: Array, T: Array, W2: Array) -> Array:
+    # J itself, that is C J with C the unit matrix.
     every = np.broadcast_to(np.eye(len(W2)), (len(X), len(W2), len(W2)))
     return jacobian_rows(X, T, W2, every)
 
@@ -152,6 +152,6 @@ def _plain_rows(X: Array, T: Array, W2: Array) -> Array:
 def _products(rows: Array, K: int) -> Array:
     """Products of each K rows with each other, (b, K, K)."""
     if K == 1:
-        return np.asarray(np.einsum("ij,ij->i", rows, rows)[:, None, None])
+        return np.einsum("ij,ij->i", rows, rows)[:, None, None]
     groups = rows.reshape(-1, K, rows.shape[1])
-    return np.asarray(groups @ groups.transpose(0, 2, 1))
+    return groups @ groups.transpose(0, 2, 1)

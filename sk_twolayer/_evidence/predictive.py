@@ -1,4 +1,11 @@
-"""What the weights' uncertainty does to Z2; and the means over a committee."""
+"""What the weights' uncertainty does to Z2; and the means over a committee.
+
+A probability is the mean of sigma(Z2) over what the weights may be. With Z2 Gaussian of
+variance s^2 that is nearly sigma(kappa Z2) with kappa = 1 / sqrt(1 + pi s^2 / 8): an
+uncertain Z2 is shrunk towards 0, the probability towards 1/2, and no label changes.
+(MacKay, 1992; Bishop, 2006, section 5.7.3.) For softmax the variance is that
+of differences between outputs.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from sk_twolayer._covariance import Covariance, samples_at_once
-from sk_twolayer._jacobian import standardised
-from sk_twolayer._outputs import Output, shrinkage
-from sk_twolayer._standardisation import Standardisation
+from sk_twolayer._engine.outputs import Output, shrinkage
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._evidence.covariance import Covariance, samples_at_once
+from sk_twolayer._evidence.jacobian import standardised
 
 Array = NDArray[Any]
 
@@ -66,24 +73,13 @@ class Predictive:
         self._W2, self._output, self._moderation = W2, output, moderation
 
     def moderate(self, X: Any, T: Array, Z2: Array) -> Array:
-        """Shrink Z2 as far as it is uncertain, so that sigma of it is a mean.
+        """Shrink Z2 (b, K), in place, as far as it is uncertain: sigma of it is a mean.
 
-        Parameters
-        ----------
-        X : ndarray or CSR matrix of shape (b, m), float
-            Samples in rows.
-        T : ndarray of shape (b, k), float
-            tanh(Z1 / 2).
-        Z2 : ndarray of shape (b, K), float
-            At the most probable weights; is overwritten.
-
-        Returns
-        -------
-        ndarray of shape (b, K), float
-            Z2 / sqrt(1 + pi s^2 / 8), s^2 being what counts of the variance. Source:
-            MacKay, Neural Computation 4, 1992, "The evidence framework applied to
-            classification networks", equation 10, where all of it does.
+        Z2 / sqrt(1 + pi s^2 / 8), s^2 being what counts of the variance. Source:
+        MacKay, Neural Computation 4, 1992, "The evidence framework applied to
+        classification networks", equation 10, where all of it does.
         """
+        # A few samples at a time: their derivatives are p numbers for each output.
         for few in self._parts(X):
             S = self._covariances(X[few], T[few])
             variances = self._output.variances(Z2[few].astype(float), S)
@@ -91,28 +87,19 @@ class Predictive:
         return Z2
 
     def with_deviations(self, X: Any, T: Array, Z2: Array) -> Array:
-        """Z2 beside its standard deviations.
+        """Z2 beside its standard deviations: (b, 2 K).
 
-        Parameters
-        ----------
-        X : ndarray or CSR matrix of shape (b, m), float
-            Samples in rows.
-        T : ndarray of shape (b, k), float
-            tanh(Z1 / 2).
-        Z2 : ndarray of shape (b, K), float
-            At the most probable weights.
-
-        Returns
-        -------
-        ndarray of shape (b, 2 K), float
-            Z2 and its standard deviation, for softmax that of Z2 less its mean over
-            the outputs. Source: Bishop (2006), equation 5.188.
+        For softmax those of Z2 less its mean over the outputs. Source: Bishop (2006),
+        equation 5.188.
         """
         K = Z2.shape[1]
         result = np.concatenate([Z2, Z2], axis=1)
+        # Softmax does not see what is added to all outputs, and neither should a
+        # deviation.
         free = self._output.determined(K)
         for few in self._parts(X):
             S = free @ self._covariances(X[few], T[few]) @ free
+            # The diagonal, which rounding may leave below 0.
             result[few, K:] = np.sqrt(np.maximum(np.einsum("bkk->bk", S), 0))
         return result
 
@@ -125,50 +112,18 @@ class Predictive:
 
 
 def average(of_all: list[Array]) -> Array:
-    """Mean over a committee.
-
-    Parameters
-    ----------
-    of_all : list of ndarray of one shape, float
-        Each member's probabilities or gradients.
-
-    Returns
-    -------
-    ndarray of that shape, float
-        The mean.
-    """
-    return np.asarray(np.mean(of_all, axis=0))
+    """Mean over a committee."""
+    return np.mean(of_all, axis=0)
 
 
 def average_of_logs(of_all: list[Array]) -> Array:
-    """Logarithm of the mean over a committee.
-
-    Parameters
-    ----------
-    of_all : list of ndarray of one shape, float
-        Each member's log-probabilities, in nats.
-
-    Returns
-    -------
-    ndarray of that shape, float
-        Log of the mean probabilities, in nats.
-    """
-    return np.asarray(logsumexp(of_all, axis=0) - math.log(len(of_all)))
+    """Logarithm of a committee's mean probabilities, of each member's logarithms."""
+    return logsumexp(of_all, axis=0) - math.log(len(of_all))
 
 
 def pool(of_all: list[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Mean and standard deviation of a mixture.
-
-    Parameters
-    ----------
-    of_all : list of tuple of two ndarrays of one shape, float
-        Each member's Z2 and its standard deviation, in nats.
-
-    Returns
-    -------
-    mean, std : ndarray of that shape, float
-        Of the members' Gaussians together, in nats.
-    """
+    """Mean and standard deviation of a mixture, of each member's Z2 and deviation."""
+    # A mixture's variance: the mean of the members' own, and that of their means.
     means, deviations = (np.stack(values) for values in zip(*of_all, strict=True))
     variance = np.square(deviations).mean(axis=0) + means.var(axis=0)
     return means.mean(axis=0), np.sqrt(variance)

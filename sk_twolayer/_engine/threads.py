@@ -1,4 +1,12 @@
-"""Threads for the blocks of samples, each with BLAS held to one thread."""
+"""Threads for the blocks of samples, each with BLAS held to one thread.
+
+The products of a block are small: BLAS's own threads would wait for each other after
+each of them, while a thread that sums a whole share of the blocks waits once. So Python
+threads share the blocks, NumPy letting Python's lock go in its loops, and BLAS is held
+to one thread meanwhile. Its number of threads mostly belongs to the process, and others
+may use or set it at the same time: `_BlasLimit` counts callers, and puts back what it
+found. (docs/inside.rst, "Threads".)
+"""
 
 from __future__ import annotations
 
@@ -11,11 +19,11 @@ from contextvars import copy_context
 from typing import Any, TypeVar
 
 from joblib import cpu_count
-from joblib.parallel import get_active_backend
 from scipy.sparse import issparse
-from sklearn.utils.fixes import parse_version
 from threadpoolctl import ThreadpoolController
 from threadpoolctl import __version__ as threadpoolctl_version
+
+from sk_twolayer._compat import get_active_backend, parse_version
 
 Result = TypeVar("Result")
 
@@ -139,31 +147,15 @@ if hasattr(os, "register_at_fork"):
 
 
 def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
-    """Threads to use.
+    """Threads for an evaluation of so many multiply-adds, at least 1.
 
-    Parameters
-    ----------
-    n_jobs : int or None
-        As joblib takes it: None is 1 unless in a ``joblib.parallel_config``,
-        negative numbers count from all cores.
-    work : float
-        Multiply-adds of one evaluation.
-    itemsize : int, default=8
-        Bytes of a number: 8 or 4.
-
-    Returns
-    -------
-    int
-        At least 1; 1 for little work; in a joblib worker never more than the
-        share that joblib left to BLAS.
-
-    Raises
-    ------
-    ValueError
-        If n_jobs is 0.
+    `n_jobs` is as joblib takes it: None is 1 unless in a ``joblib.parallel_config``,
+    and negative numbers count from all cores; 0 is a ValueError. In a joblib worker
+    there are never more than the share that joblib left to BLAS.
     """
     if n_jobs == 0:
         raise ValueError("n_jobs=0 has no meaning; give None, a count, or -1 for all.")
+    # Each thread must have enough to do to be worth handing work to.
     most = int(work // SERIAL_WORK[itemsize])
     if most < 2:
         return 1
@@ -171,6 +163,8 @@ def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
     backend, configured = get_active_backend()
     n_jobs = (configured or 1) if n_jobs is None else n_jobs
     threads = n_jobs if n_jobs > 0 else int(cpu_count()) + 1 + n_jobs
+    # Nested in a joblib worker: its main thread may use the share that joblib left to
+    # BLAS, and a thread of joblib's has one.
     in_worker = (getattr(backend, "nesting_level", 0) or 0) > 0
     if in_worker and threading.current_thread() is not threading.main_thread():
         return 1
@@ -180,37 +174,13 @@ def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
 
 
 def evaluation_work(X: Any, n_hidden: int) -> float:
-    """Multiply-adds of the first layer's product.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float
-        Samples in rows.
-    n_hidden : int
-        Hidden neurons, k.
-
-    Returns
-    -------
-    float
-        Those with entries that are stored; a dense X has a column of ones besides.
-    """
+    """Multiply-adds of the first layer's product, with the entries that are stored."""
     entries = X.nnz if issparse(X) else X.shape[0] * (X.shape[1] + 1.0)
     return float(entries * n_hidden)
 
 
 def share(n_blocks: int, worker: int, n_workers: int) -> range:
-    """Blocks of one worker: as many for each, in one run.
-
-    Parameters
-    ----------
-    n_blocks, worker, n_workers : int
-        Blocks in all, the worker's number from 0, and workers in all.
-
-    Returns
-    -------
-    range
-        The blocks' numbers.
-    """
+    """Numbers of one worker's blocks: as many for each, in one run."""
     return range(n_blocks * worker // n_workers, n_blocks * (worker + 1) // n_workers)
 
 

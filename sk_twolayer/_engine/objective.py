@@ -16,13 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from sk_twolayer._blocks import Block, Group, SampleBlocks, choose_block_rows, is_kept
-from sk_twolayer._layers import Folding
-from sk_twolayer._layout import Layout
-from sk_twolayer._outputs import Output
-from sk_twolayer._standardisation import Standardisation
-from sk_twolayer._sums import BlockSums, make_sums
-from sk_twolayer._threads import Workers, share
+from sk_twolayer._engine.blocks import (
+    Block,
+    Group,
+    SampleBlocks,
+    choose_block_rows,
+    is_kept,
+)
+from sk_twolayer._engine.layers import Folding
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.outputs import Output
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.sums import BlockSums, make_sums
+from sk_twolayer._engine.threads import Workers, share
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -96,9 +102,12 @@ class CrossEntropyObjective:
         self.n, self.total = self._samples.n, self._samples.total
         precision = np.zeros(self.size)
         by_W1, by_W2 = self.split(precision)
+        # W1 = V1 * scale, so alpha |W1|^2 is a penalty of alpha scale^2 on theta's V1.
         by_W1[:-1] = alpha * self.scale[:, None] ** 2
         by_W2[:-1] = alpha
         self.set_precision(precision)
+        # A worker's buffers are made once, not in each evaluation; and no more workers
+        # than there are blocks.
         group_rows = self._samples.group_rows
         self._sums = [
             make_sums(self._folding, output, self._samples.rows, group_rows)
@@ -158,6 +167,7 @@ class CrossEntropyObjective:
                     sums.add_cost(block)
             return sums.cost
 
+        # The penalty is quadratic, and added once for all samples.
         penalty = 0.5 * float(theta @ (self._penalty * theta))
         return sum(self._over_samples(theta, work)) / self.total + penalty
 
@@ -172,6 +182,8 @@ class CrossEntropyObjective:
             sums.end()
             return sums
 
+        # A copy, since the solver keeps the gradient while the next one is summed; and
+        # in the workers' order, so that rounding does not depend on who was first.
         first, *others = self._over_samples(theta, work)
         cost, gradient = first.cost, first.sums.copy()
         for sums in others:
@@ -183,6 +195,7 @@ class CrossEntropyObjective:
         self, batch_size: int, rng: np.random.RandomState
     ) -> Iterator[tuple[Block, float]]:
         """One epoch of batches, shuffled, and each one's part of all samples."""
+        # A batch is too short to be shared: one worker's sums, made for the largest.
         if self._batch_sums is None or self._batch_sums[0] < batch_size:
             sums = make_sums(self._folding, self.output, batch_size, batch_size)
             self._batch_sums = batch_size, sums
@@ -246,6 +259,7 @@ class CrossEntropyObjective:
         self, theta: Array, work: Callable[[BlockSums, Iterable[Group]], Result]
     ) -> list[Result]:
         """Each worker's result from its run of blocks, in a fixed order."""
+        # The weights are folded once, and all workers read them.
         layers = self._folding.layers(theta)
         n_workers, n_blocks = len(self._sums), len(self._samples)
 
@@ -260,6 +274,8 @@ class CrossEntropyObjective:
         self, theta: Array, cost: float, sums: Array, total: float
     ) -> tuple[float, Array]:
         """The mean cost and its gradient by theta, in place of the sums, and penalty."""
+        # From by half_W1, half_W2 and c2 to by theta, the mean's factor in the same
+        # pass.
         self._folding.gradient(sums, 1 / total)
         slope = np.multiply(self._penalty, theta, out=self._slope)
         sums += slope

@@ -1,6 +1,6 @@
 """One worker's sums over blocks, of the cost and of its gradient: the hot code.
 
-The forward pass is that of `_layers`, with T = tanh(Z1 / 2). The sigmoid's derivative is
+The forward pass is that of `layers`, with T = tanh(Z1 / 2). The sigmoid's derivative is
 (1 - T^2) / 4, so the backward pass needs one square of the (b, k) array and no other
 function. Everything else is matrix products, or of the size of the samples or of the
 weights; rows of the table in docs/inside.rst are named beside each.
@@ -17,9 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._blocks import Block, Group, Rows, aligned, chunks
-from sk_twolayer._layers import Folding, ForwardPass, Layers
-from sk_twolayer._outputs import BinarySigmoid, Output
+from sk_twolayer._engine.blocks import Block, Group, Rows, aligned, chunks
+from sk_twolayer._engine.layers import Folding, ForwardPass, Layers
+from sk_twolayer._engine.outputs import BinarySigmoid, Output
 
 Array = NDArray[Any]
 Products = tuple[tuple[Array, Array, Array], ...]
@@ -78,7 +78,8 @@ class BlockSums(ForwardPass):
         self.output, self._n_products = output, layout.first_size
         self.Z2 = aligned((rows, layout.K), dtype)
         height = 0 if self.is_sparse else layout.m + 1
-        # One more chunk is for what is left of fewer rows.
+        # Each chunk's product goes to a place of its own, and one sum adds them up; one
+        # more place is for what is left of fewer rows.
         n_parts = 1 + sum(len(chunk) for chunk in self._T.first(rows)[1])
         parts = aligned((n_parts * height, layout.k), dtype)
         self._parts = parts.reshape(n_parts, height, layout.k)
@@ -128,18 +129,21 @@ class BlockSums(ForwardPass):
         X, X_chunks, T, _ = self.hidden(block, self.layers)
         dZ1, dZ1_chunks = self._dZ1.first(len(T))
         dZ2 = self.Z2[: len(T)]
+        # The table's second row, and its third: Z2 becomes dZ2 where it lies.
         T.dot(half_W2, out=dZ2)
         dZ2 += self.layers.c2
         self._cost_to_slopes(dZ2, block)
-        # T' dZ2, and the sum of dZ2.
+        # The fourth row: T' dZ2, and the sum of dZ2, which is c2's.
         self._by_weights += T.T.dot(dZ2, out=self._dW2)
         self.by_W2[-1] += dZ2.sum(axis=0)
-        # dZ1 = (dZ2 half_W2') * (1 - T^2), twice the article's.
+        # Below the table: dZ1 = (dZ2 W2) * (1 - T^2), here with half_W2. The article's
+        # is half of that, sigma' = (1 - T^2) / 4 being a quarter; `Folding.gradient`
+        # knows.
         dZ2.dot(half_W2.T, out=dZ1)
         np.multiply(T, T, out=T)
         np.subtract(1, T, out=T)
         dZ1 *= T
-        # X' dZ1, of which the last row of a dense X' sums dZ1.
+        # The fifth row: X' dZ1, of which the last row of a dense X' sums dZ1.
         if self.is_sparse:
             self.by_W1[:-1] += X.T @ dZ1
             self.by_W1[-1] += dZ1.sum(axis=0)
@@ -166,11 +170,12 @@ class BlockSums(ForwardPass):
 
     def _sum(self, products: Products, parts: Array) -> Array:
         """A' B, from `_products`."""
+        # One call of matmul for a stack of chunks, BLAS being called for each of them.
         for transposed, others, part in products:
             np.matmul(transposed, others, out=part)
         if len(parts) == 1:
-            return np.asarray(parts[0])
-        return np.asarray(np.add.reduce(parts, axis=0, out=self._parts_sum))
+            return parts[0]
+        return np.add.reduce(parts, axis=0, out=self._parts_sum)
 
 
 class OneOutputSums(BlockSums):
@@ -220,17 +225,19 @@ class OneOutputSums(BlockSums):
         start = self._n_in_group
         self._n_in_group = end = start + len(X)
         half_Z2 = self._half_Z2[start:end]
+        # Half of the second row.
         T.dot(self._quarter_W2, out=half_Z2)
         half_Z2 += self._half_c2
-        # Twice dZ2, times the weights.
+        # Twice the third row, times the weights.
         self.output.slopes(half_Z2, block.targets, dZ2)
         if block.weight is not None:
             dZ2 *= block.weight[:, None]
-        # T' dZ2 and X' dZ2, whose last entry is the sum of dZ2.
+        # The fourth row, T' dZ2; and the fifth's first term, X' dZ2, whose last entry
+        # is the sum of dZ2.
         self._by_weights += T.T.dot(dZ2, out=self._dW2)
         self._XdZ2_sum += X.T.dot(dZ2, out=self._XdZ2)
-        # - (diag(dZ2) X)' T^2. The factor is copied first, since NumPy would buffer a
-        # broadcast one.
+        # The fifth row's second term, - (diag(dZ2) X)' T^2. The factor is copied first,
+        # since NumPy would buffer a broadcast one.
         np.multiply(T, T, out=T)
         np.copyto(scaled, dZ2)
         scaled *= X
@@ -245,9 +252,12 @@ class OneOutputSums(BlockSums):
 
     def end(self) -> None:
         """After the last group: add X' dZ2; then the factor W2, and half of twice dZ2."""
+        # X' dZ2 is the same for each neuron, that is in each column.
         np.copyto(self._columns, self._XdZ2_sum)
         self.by_W1 += self._columns
         self.by_W2[-1] = self._XdZ2_sum[-1]
+        # The blocks had twice dZ2 everywhere: here that is taken back, and in by_W1 by
+        # a quarter of W2 where other sums have half_W2.
         self.by_W2 *= 0.5
         # Here too the factor is copied first, into each row.
         np.copyto(self._columns, self._quarter_W2.T)

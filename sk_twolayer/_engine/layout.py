@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._standardisation import Standardisation
+from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -32,6 +32,9 @@ class Layout(NamedTuple):
     m: int
     k: int
     K: int
+
+    # Of each matrix the last row is for an input that is always 1: hence m + 1 and k +
+    # 1.
 
     @property
     def first_size(self) -> int:
@@ -56,6 +59,7 @@ class Layout(NamedTuple):
         first, second = self.split(theta.copy())
         W2, b2 = second[:-1].T.copy(), second[-1][:, None].copy()
         if standardisation is not None:
+            # theta holds V1 and c1, of features that are centred and scaled.
             standardisation.fold(first)
             # Z2 = W2 (A1 - 1/2) + c2, so b2 = c2 - W2 / 2 summed over the neurons.
             b2 -= 0.5 * W2.sum(axis=1, keepdims=True)
@@ -70,6 +74,7 @@ class Layout(NamedTuple):
         if standardisation is not None:
             first, second = self.split(theta)
             standardisation.unfold(first)
+            # c2 = b2 + W2 / 2 summed over the neurons.
             second[-1] += 0.5 * W2.sum(axis=1)
         return theta
 

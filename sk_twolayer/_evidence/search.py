@@ -7,7 +7,9 @@ features, with one precision alpha_g for each group of weights; so the cost is n
 
 At the weights that minimise it, with A its Gauss-Newton matrix, the log evidence of the
 precisions is -(n cost) + 1/2 log |D| - 1/2 log |A|, D being the prior's part of A.
-Samples are not seen here; the objective sums over them.
+Samples are not seen here; the objective sums over them. A round is L-BFGS at fixed
+precisions, in variables in which A of the last round is the unit matrix, and then the
+evidence of these precisions. Rounds that raise it are kept.
 """
 
 from __future__ import annotations
@@ -18,19 +20,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._covariance import Covariance
-from sk_twolayer._curvature import Curvature
-from sk_twolayer._moderation import choose_moderation
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._posterior import Posterior
-from sk_twolayer._predictive import Moderation
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.prior import Prior
+from sk_twolayer._evidence.covariance import Covariance
+from sk_twolayer._evidence.curvature import Curvature
+from sk_twolayer._evidence.moderation import choose_moderation
+from sk_twolayer._evidence.posterior import Posterior
+from sk_twolayer._evidence.predictive import Moderation
 from sk_twolayer._solvers import Report, lbfgs
 
 Array = NDArray[Any]
 
-# Precisions that are not re-estimated: of the hidden biases, with deviation 2 where
-# the features are standardised; of the output's biases where every neuron is at 1/2.
-B1_PRECISION, B2_PRECISION = 0.25, 0.01
 # Bounds of the others. Without, data that a line separates drive W2 to infinity and W1
 # to 0 at the same product, and an irrelevant input's precision has no end.
 LOWEST, HIGHEST = 1e-3, 1e6
@@ -45,72 +45,10 @@ ROUND_TOL = 0.1
 # Rounds begin beside the last weights, so many standard deviations of the posterior
 # away: neurons that have become the same one would otherwise stay so.
 SPREAD = 0.3
-# Iterations of a round; A, which they go by, is then computed anew. Of many variables
-# A takes as long as p / 12 iterations, and a round has a quarter of that.
+# A round is short, because A, by which its iterations go, grows old. But computing A
+# takes as long as about p / 12 iterations, so of many variables a round may take a
+# quarter of that, p / 48, before A is computed anew.
 ROUND_ITERATIONS = 20
-
-
-class Prior:
-    """Groups of weights that share a precision.
-
-    Parameters
-    ----------
-    objective : CrossEntropyObjective
-        Gives the layout of theta.
-    kind : {"evidence", "ard"}
-        "evidence" has a group for W1 and one for W2, "ard" one for each input's column of
-        W1 and one for W2.
-
-    Attributes
-    ----------
-    n_groups : int
-        Groups; W2's is the last.
-    """
-
-    def __init__(self, objective: CrossEntropyObjective, kind: str) -> None:
-        m = objective.m
-        self.n_groups = m + 1 if kind == "ard" else 2
-        group = np.full(objective.size, -1)
-        fixed = np.zeros(objective.size)
-        first, second = objective.split(group)
-        first[:-1] = np.arange(m)[:, None] if kind == "ard" else 0
-        second[:-1] = self.n_groups - 1
-        first, second = objective.split(fixed)
-        first[-1], second[-1] = B1_PRECISION, B2_PRECISION
-        self._group, self._fixed = group, fixed
-        self._grouped = group >= 0
-
-    def precision(self, alpha: Array) -> Array:
-        """Precision of each variable.
-
-        Parameters
-        ----------
-        alpha : ndarray of shape (n_groups,), float64
-            Precision of each group.
-
-        Returns
-        -------
-        ndarray of shape (p,), float64
-            Those, and the biases' own.
-        """
-        return np.asarray(np.where(self._grouped, alpha[self._group], self._fixed))
-
-    def sums(self, values: Array) -> Array:
-        """Sum of a value over each group.
-
-        Parameters
-        ----------
-        values : ndarray of shape (p,), float64
-            A value for each variable.
-
-        Returns
-        -------
-        ndarray of shape (n_groups,), float64
-            The sums.
-        """
-        return np.bincount(
-            self._group[self._grouped], values[self._grouped], self.n_groups
-        )
 
 
 class Evidence(NamedTuple):
@@ -145,7 +83,7 @@ class Evidence(NamedTuple):
     @property
     def deviations(self) -> Array:
         """Standard deviation that the prior expects of each group's weights."""
-        return np.asarray(1 / np.sqrt(self.alpha))
+        return 1 / np.sqrt(self.alpha)
 
     @property
     def n_effective(self) -> float:
@@ -206,7 +144,7 @@ class _Whitened:
 
     def theta(self, v: Array) -> Array:
         """The objective's own variables."""
-        return np.asarray(self._origin + self.length * self._posterior.whiten(v))
+        return self._origin + self.length * self._posterior.whiten(v)
 
     def value_and_gradient(self, v: Array) -> tuple[float, Array]:
         """Cost, and gradient by v."""
@@ -246,6 +184,8 @@ class _Search:
 
     def run(self, start: Array, alpha: Array, tol: float) -> None:
         """All rounds, and the weights of the best to the tolerance."""
+        # First towards the evidence, in rounds that end early; then, at the precisions
+        # that were best, to the tolerance.
         best = self.best = self._first(start, alpha, tol)
         while not self.exhausted and len(self.rounds) < MOST_ROUNDS:
             better = self._improve(best)
@@ -279,6 +219,7 @@ class _Search:
         moves = [first, target, second]
         for i in (self._lucky, *(j for j in range(3) if j != self._lucky)):
             alpha = moves[i]
+            # How far a move goes, in e-folds, counted by the weights that will notice.
             step = np.abs(np.log(alpha / best.alpha)) * np.maximum(best.gamma, STILL)
             if step.max() <= STILL or self._was_tried(alpha):
                 continue
@@ -316,10 +257,13 @@ class _Search:
         objective = self.objective
         objective.set_precision(self.prior.precision(alpha))
         whitened = _Whitened(objective, best.theta, best.posterior)
+        # At the last weights, or beside them: see SPREAD.
         start = np.zeros(objective.size)
         if tol is None and whitened.length > 0:
             start = SPREAD / whitened.length * self._rng.normal(size=objective.size)
         most = max(ROUND_ITERATIONS, objective.size // 48)
+        # The first of the two tolerances is in whitened variables, ROUND_TOL's;
+        # `report` looks at the other, which is on the gradient by theta.
         gtol = 0.0
         if tol is None:
             gtol = ROUND_TOL * whitened.length / objective.total
@@ -359,8 +303,10 @@ class _Search:
             raise FloatingPointError
         prior, precision = self.prior, self.prior.precision(alpha)
         posterior = self.curvature.posterior(theta, precision)
+        # -(n cost) + 1/2 log |D| - 1/2 log |A|, the cost with its penalty.
         log_evidence = -self.objective.total * cost - 0.5 * posterior.log_determinant
         log_evidence += 0.5 * float(np.log(precision).sum())
+        # gamma and |w|^2 of each group, whose quotient is the next alpha.
         gamma = prior.sums(posterior.well_determined)
         norm = prior.sums(theta * theta)
         found = Evidence(theta, alpha, cost, log_evidence, gamma, norm, posterior)

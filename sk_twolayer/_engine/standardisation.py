@@ -50,6 +50,7 @@ class Standardisation(NamedTuple):
 
     def fold(self, first: Array) -> None:
         """V1' over c1' becomes W1' over b1'."""
+        # The scale first, since b1 = c1 - W1 center takes W1 and not V1.
         first[:-1] *= self.scale[:, None]
         first[-1] -= self.center @ first[:-1]
 

@@ -2,7 +2,12 @@
 
 Its precision matrix A is the prior's, a diagonal D, plus the Gauss-Newton matrix H of
 the summed cross-entropies. Where H is dense A is factorised (p x p); where H = R'R has
-few rows, the matrix of R's rows is (r x r), by the Woodbury identity.
+few rows, the matrix of R's rows is (r x r), by the Woodbury identity; and where neither
+can be formed, its determinant and the diagonal of its inverse are estimated from
+products with random vectors.
+
+All three also whiten: in variables u, theta = S u with S S' = A^-1, the cost is round
+where it is quadratic, and L-BFGS begins there with the step of Gauss and Newton.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import linalg
 
-from sk_twolayer._covariance import (
+from sk_twolayer._evidence.covariance import (
     Covariance,
     LowRankCovariance,
     PairedCovariance,
@@ -44,47 +49,47 @@ class DensePosterior:
         Log |A|.
     well_determined : ndarray of shape (p,), float64
         1 - D_i (A^-1)_ii.
-    steepest : float
-        Largest diagonal entry of A.
     """
 
     def __init__(self, precision: Array, hessian: Array) -> None:
+        # This einsum is a view of the diagonal, through which A is made in H's place.
         diagonal = np.einsum("ii->i", hessian)
         diagonal += precision
-        self.steepest = float(diagonal.max())
         self._root, self.log_determinant = _inverse_root(hessian)
+        # The diagonal of A^-1 = S S', and of each weight the part that the data
+        # determine. gamma is their sum; rounding may leave [0, 1].
         inverse = np.einsum("ij,ij->j", self._root, self._root)
         self.well_determined = np.clip(1 - precision * inverse, 0, 1)
 
     def covariance(self, k: int, K: int) -> Covariance:
         """That of Z2, for k neurons and K outputs."""
+        # By pairs the factors of K outputs cost less; by rows those of one or two do.
         if K < FEWEST_OUTPUTS:
             return RootCovariance(self._root)
         return PairedCovariance(self._root.T @ self._root, k, K)
 
     def whiten(self, u: Array) -> Array:
         """S u with S S' = A^-1."""
-        return np.asarray(linalg.blas.dtrmv(self._root, u, lower=1, trans=1))
+        return linalg.blas.dtrmv(self._root, u, lower=1, trans=1)
 
     def whiten_gradient(self, gradient: Array) -> Array:
         """S' gradient."""
-        return np.asarray(linalg.blas.dtrmv(self._root, gradient, lower=1))
+        return linalg.blas.dtrmv(self._root, gradient, lower=1)
 
 
 class _ByDiagonal:
     """What A's diagonal alone gives."""
 
     def __init__(self, diagonal: Array) -> None:
-        self.steepest = float(diagonal.max())
         self._jacobi = 1 / np.sqrt(diagonal)
 
     def whiten(self, u: Array) -> Array:
         """S u with S one over the root of A's diagonal."""
-        return np.asarray(self._jacobi * u)
+        return self._jacobi * u
 
     def whiten_gradient(self, gradient: Array) -> Array:
         """S' gradient."""
-        return np.asarray(self._jacobi * gradient)
+        return self._jacobi * gradient
 
 
 class LowRankPosterior(_ByDiagonal):
@@ -105,8 +110,6 @@ class LowRankPosterior(_ByDiagonal):
         Log |A|.
     well_determined : ndarray of shape (p,), float64
         1 - D_i (A^-1)_ii.
-    steepest : float
-        Largest diagonal entry of A.
 
     References
     ----------
@@ -114,15 +117,18 @@ class LowRankPosterior(_ByDiagonal):
     """
 
     def __init__(self, precision: Array, rows: Array, rest: Array | None) -> None:
+        # A = B + R'R, where B, the prior and the rest, is diagonal.
         base = precision if rest is None else precision + rest
         self._scale = 1 / np.sqrt(base)
         scaled = rows * self._scale
         of_rows = np.einsum("ij,ij->j", scaled, scaled)
         super().__init__(base * (1 + of_rows))
+        # I + R B^-1 R' is (r, r); |A| = |B| |I + R B^-1 R'|.
         small = scaled @ scaled.T
         np.einsum("ii->i", small)[...] += 1
         root, log_determinant = _inverse_root(small)
         self.log_determinant = log_determinant - 2 * float(np.log(self._scale).sum())
+        # A^-1 = B^-1/2 (1 - known' known) B^-1/2.
         self._known = root @ scaled
         unknown = 1 - np.einsum("ij,ij->j", self._known, self._known)
         self.well_determined = np.clip(1 - precision / base * unknown, 0, 1)
@@ -150,8 +156,6 @@ class EstimatedPosterior(_ByDiagonal):
         Log |A|.
     well_determined : ndarray of shape (p,), float64
         As given.
-    steepest : float
-        Largest diagonal entry of A.
     """
 
     def __init__(
@@ -195,6 +199,7 @@ def lanczos(
     p, t = probes.shape
     basis = np.empty((n_steps, p, t))
     along, across = np.empty((n_steps, t)), np.empty((n_steps, t))
+    # All probes at once: a product with B is a pass over all samples.
     vector = probes / np.sqrt(p)
     for step in range(n_steps):
         basis[step] = vector
@@ -211,11 +216,14 @@ def lanczos(
         # A space that is exhausted ends here: what follows is rounding.
         ends = np.flatnonzero(across[:, i] <= 1e-10 * along[0, i])
         size = int(ends[0]) + 1 if len(ends) else n_steps
+        # B in the space of the steps is tridiagonal. Its eigenvalues, with the squares
+        # of the eigenvectors' first entries as weights, are a quadrature of z' f(B) z.
         values, vectors = linalg.eigh_tridiagonal(
             along[:size, i], across[: size - 1, i]
         )
         values = np.maximum(values, np.finfo(float).eps)
         traces[i] = p * float(vectors[0] ** 2 @ np.log(values))
+        # And B^-1 z in that space, where z is the first unit vector.
         in_space = vectors @ (vectors[0] / values)
         solved[:, i] = np.sqrt(p) * (in_space @ basis[:size, :, i])
     return float(traces.mean()), solved
@@ -243,6 +251,7 @@ def _inverse_root(A: Array) -> tuple[Array, float]:
 
 
 def _invert_cholesky(A: Array) -> tuple[Array, float]:
+    # A = L L', so L^-1 is the S' with S S' = A^-1, and |A| the square of L's diagonal.
     lower = linalg.cholesky(A, lower=True, check_finite=False)
     log_determinant = 2 * float(np.log(np.diagonal(lower)).sum())
     inverse, failed = linalg.lapack.dtrtri(lower, lower=1, overwrite_c=1)

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._blocks import Block
-from sk_twolayer._covariance import Covariance, samples_at_once
-from sk_twolayer._curvature import Roots
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._outputs import shrinkage
-from sk_twolayer._predictive import Moderation
+from sk_twolayer._engine.blocks import Block
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.outputs import shrinkage
+from sk_twolayer._evidence.covariance import Covariance, samples_at_once
+from sk_twolayer._evidence.curvature import Roots
+from sk_twolayer._evidence.predictive import Moderation
 
 Array = NDArray[Any]
 
@@ -56,6 +56,7 @@ def choose_moderation(
         approximation, Vehtari, Mononen, Tolvanen, Sivula and Winther, Journal of
         Machine Learning Research 17, 2016.
     """
+    # One number in [0, 1] needs no more samples than that.
     step = -(-objective.n // MOST_SAMPLES)
     few = objective if step == 1 else objective.thinned(step)
     output, W2 = objective.output, objective.split(theta)[1][:-1].T
@@ -78,6 +79,8 @@ def choose_moderation(
             if block.weight is not None:
                 weight = block.weight[rows].astype(float)
             one = np.minimum(weight, 1)[:, None]
+            # The gradient is that of the mean curvature's Gaussian: at the moderated
+            # Z2.
             dZ2 = Z * shrinkage(output.variances(Z, S))
             output.costs(dZ2, block.targets[rows], np.empty((2, *Z.shape)))
             Z, S = left_out(Z, S, C * np.sqrt(one)[:, :, None], dZ2 * one)
@@ -88,6 +91,7 @@ def choose_moderation(
     Z, variances, targets, weight = (
         np.concatenate(a) for a in zip(*parts, strict=True)
     )
+    # What no left-out sample had as variance none can judge: it counts whole.
     limit, work = float(variances.max()), np.empty((2, *Z.shape))
     losses = np.empty(len(PARTS))
     for i, part in enumerate(PARTS):
@@ -100,27 +104,17 @@ def choose_moderation(
 def left_out(Z2: Array, S: Array, C: Array, dZ2: Array) -> tuple[Array, Array]:
     """Mean and covariance of samples' Z2 where each is left out of the posterior.
 
-    Parameters
-    ----------
-    Z2 : ndarray of shape (b, K), float64
-        Means with it.
-    S : ndarray of shape (b, K, K), float64
-        Covariances with it.
-    C : ndarray of shape (b, K, K), float64
-        Roots of the cost's curvature by Z2, C'C, that the posterior has of it.
-    dZ2 : ndarray of shape (b, K), float64
-        The cost's gradient by Z2.
+    From those with it, (b, K) and S (b, K, K), the roots C of the curvature that the
+    posterior has of it, and its gradient dZ2:
 
-    Returns
-    -------
-    Z2 : ndarray of shape (b, K), float64
-        Z2 + S (1 - C'C S)^-1 dZ2.
-    S : ndarray of shape (b, K, K), float64
-        S (1 - C'C S)^-1.
+        Z2 + S (1 - C'C S)^-1 dZ2    and    S (1 - C'C S)^-1.
     """
+    # By the eigenvalues of C S C', the share of each direction's information that is
+    # the sample's own: 1 of it would leave nothing, and a variance without end.
     across = S @ C.transpose(0, 2, 1)
     known, axes = np.linalg.eigh(C @ across)
     rest = np.maximum(1 - known, SMALLEST_REST)
+    # Woodbury: S (1 - C'C S)^-1 = S + S C' (1 - C S C')^-1 C S.
     along = across @ axes
     S = S + (along / rest[:, None, :]) @ along.transpose(0, 2, 1)
     return Z2 + (S @ dZ2[:, :, None])[:, :, 0], S

@@ -3,6 +3,10 @@
 For each sample J (K, p) is the derivative of Z2 by theta and C'C (K, K) the cost's
 second derivative by Z2; then H is the sum of (C J)'(C J). It is what is left of the
 Hessian where the second derivatives of Z2 are dropped, and is never indefinite.
+
+Three forms of it fit three sizes. Where it can be factorised it is summed whole; where
+n K rows are fewer than p parameters, these rows say the same; and where both are too
+many, only products H v and the diagonal are computed, a pass over the blocks each.
 """
 
 from __future__ import annotations
@@ -15,12 +19,12 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-from sk_twolayer._blocks import Block
-from sk_twolayer._covariance import Covariance
-from sk_twolayer._jacobian import Pairs, hidden_layer, jacobian_rows
-from sk_twolayer._objective import CrossEntropyObjective
-from sk_twolayer._outputs import shrinkage
-from sk_twolayer._posterior import (
+from sk_twolayer._engine.blocks import Block
+from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.outputs import shrinkage
+from sk_twolayer._evidence.covariance import Covariance
+from sk_twolayer._evidence.jacobian import Pairs, hidden_layer, jacobian_rows
+from sk_twolayer._evidence.posterior import (
     DensePosterior,
     EstimatedPosterior,
     FactorisedPosterior,
@@ -55,15 +59,15 @@ class _DenseRows:
 
     def times(self, V: Array) -> Array:
         """X V."""
-        return np.asarray(self._X @ V)
+        return self._X @ V
 
     def transposed(self, B: Array) -> Array:
         """X' B."""
-        return np.asarray(self._X.T @ B)
+        return self._X.T @ B
 
     def squared(self, B: Array) -> Array:
         """(X * X)' B."""
-        return np.asarray(np.square(self._X).T @ B)
+        return np.square(self._X).T @ B
 
 
 class _SparseRows:
@@ -74,11 +78,14 @@ class _SparseRows:
 
     def times(self, V: Array) -> Array:
         """X V."""
+        # As `Standardisation.fold`, of V in place of the weights.
         scaled = self._scale * V[:-1]
-        return np.asarray(self._X @ scaled + (V[-1] - (self._center * scaled).sum(0)))
+        return self._X @ scaled + (V[-1] - (self._center * scaled).sum(0))
 
     def transposed(self, B: Array) -> Array:
         """X' B."""
+        # (X - center)' B = X' B - center (sum of B), and the same for squares: X is
+        # never centred, and stays sparse. The last row is that of the 1.
         total = B.sum(axis=0)
         return np.vstack(
             [self._scale * (self._X.T @ B - self._center * total), total[None]]
@@ -113,6 +120,8 @@ class Curvature:
     def __init__(self, objective: CrossEntropyObjective) -> None:
         self.objective = objective
         p, n_rows = objective.size, objective.n * objective.n_outputs
+        # The smaller of (p, p) and (n K, n K) is factorised, if either is small enough
+        # and its rows fit into memory.
         self.method = "lanczos"
         if min(p, n_rows) <= LARGEST:
             if p <= n_rows:
@@ -123,20 +132,7 @@ class Curvature:
                 self.method = "exact"
 
     def posterior(self, theta: Array, precision: Array) -> Posterior:
-        """The Gaussian about theta.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Its mean, where the cost is least.
-        precision : ndarray of shape (p,), float64
-            The prior's precisions.
-
-        Returns
-        -------
-        Posterior
-            By this curvature's method. Source: MacKay (1992).
-        """
+        """The Gaussian about theta, where the cost is least; `precision` is the prior's."""
         if self.method == "lanczos":
             return self._estimate(theta, precision)
         return self._factorise(theta, precision, self._curvature_roots)
@@ -144,40 +140,31 @@ class Curvature:
     def predictive(
         self, theta: Array, precision: Array, posterior: Posterior
     ) -> tuple[Covariance, Roots | None]:
-        """The Gaussian that predictions are made with.
+        """The covariance of Z2 that predictions have, and the curvature's roots.
 
         Where the training samples are not many, the cost's curvature is its mean over
         the posterior of Z2, and not that at theta: there, samples that are classified
-        with certainty have none, and A would be the prior's alone.
+        with certainty have none, and A would be the prior's alone. (Opper and
+        Archambeau, Neural Computation 21, 2009, equation 16, of which this is the
+        first iteration.)
 
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Its mean.
-        precision : ndarray of shape (p,), float64
-            The prior's precisions.
-        posterior : Posterior
-            From `posterior`.
-
-        Returns
-        -------
-        covariance : Covariance
-            That of Z2 under the Gaussian. Source: Opper and Archambeau, Neural
-            Computation 21, 2009, equation 16, of which this is the first iteration.
-        roots : callable or None
-            Gives C (b, K, K) of samples X (b, m + 1), T (b, k) and Z2 (b, K), C'C being
-            the mean curvature; None where it is that at theta.
+        The roots are a function that gives C (b, K, K) of samples X (b, m + 1),
+        T (b, k) and Z2 (b, K), C'C being the mean curvature; None where it is that at
+        theta.
         """
         objective = self.objective
         k, K = objective.k, objective.n_outputs
         if isinstance(posterior, EstimatedPosterior):
             return self._low_rank(theta, precision).covariance(k, K), None
+        # Of many samples a parameter the posterior is narrow: nothing is averaged away.
         covariance = posterior.covariance(k, K)
         if objective.total > MANY * objective.size:
             return covariance, None
         output, W2 = objective.output, self._W2(theta)
 
         def mean_roots(X: Array, T: Array, Z2: Array) -> Array:
+            # The mean of sigma' over a Gaussian is about kappa sigma'(kappa Z2), by the
+            # same approximation as the mean of sigma; C has its root.
             variances = output.variances(Z2, covariance(X, T, W2))
             kappa = shrinkage(variances)
             return output.curvature_root(kappa * Z2) * np.sqrt(kappa)[:, :, None]
@@ -186,7 +173,7 @@ class Curvature:
         return averaged.covariance(k, K), mean_roots
 
     def _W2(self, theta: Array) -> Array:
-        return np.asarray(self.objective.split(theta)[1][:-1].T)
+        return self.objective.split(theta)[1][:-1].T
 
     def _factorise(
         self, theta: Array, precision: Array, roots: Roots
@@ -199,22 +186,13 @@ class Curvature:
         return self.objective.output.curvature_root(Z2)
 
     def matrix(self, theta: Array, roots: Roots) -> Array:
-        """H (p, p), summed over pairs of columns.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Flat parameters.
-        roots : callable
-            Gives C (b, K, K) of samples X (b, m + 1), T (b, k) and Z2 (b, K).
-
-        Returns
-        -------
-        ndarray of shape (p, p), float64
-            H.
-        """
+        """H (p, p), summed over pairs of columns; for `roots` see `predictive`."""
         k, K, m1 = self.objective.k, self.objective.n_outputs, self.objective.m + 1
         W2 = self._W2(theta)
+        # dZ2/dW1 is a feature times a slope. So H's entry of two weights of W1 is a sum
+        # of (feature times feature) times (slope times slope), each pair once: one
+        # product of matrices that are narrower than J, with a quarter of the
+        # multiply-adds.
         neurons, features, units = Pairs(k), Pairs(m1), Pairs(k + 1)
         mixed = k * (k + 1) * K
 
@@ -230,6 +208,7 @@ class Curvature:
         ) -> None:
             hidden, slopes = hidden_layer(T)
             by_Z1 = roots @ (W2 * slopes[:, None, :])
+            # W1 by W1, W1 by W2, and W2 by W2.
             sums[0][...] += neurons.products(by_Z1).T @ features.products(X)
             across = by_Z1.transpose(0, 2, 1) @ roots
             products = across[:, :, None, :] * hidden[:, None, :, None]
@@ -240,6 +219,8 @@ class Curvature:
         per_row = neurons.size + features.size + mixed + units.size
         parts = self._visit(theta, start, add, roots, per_row)
         first, mixed_sum, second = (sum(arrays) for arrays in zip(*parts, strict=True))
+        # Every entry is one of the pairs' sums: fancy indices put it where theta's
+        # layout has its two weights.
         H = np.empty((self.objective.size, self.objective.size))
         cut = m1 * k
         H[:cut, :cut] = first[
@@ -252,20 +233,7 @@ class Curvature:
         return H
 
     def rows(self, theta: Array, roots: Roots) -> Array:
-        """R (n K, p) with R'R = H.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Flat parameters.
-        roots : callable
-            Gives C of some samples.
-
-        Returns
-        -------
-        ndarray of shape (n K, p), float64
-            The rows.
-        """
+        """R (n K, p) with R'R = H."""
         W2 = self._W2(theta)
 
         def add(X: Array, T: Array, roots: Array, sums: list[Array]) -> None:
@@ -275,19 +243,9 @@ class Curvature:
         return np.concatenate([rows for part in parts for rows in part])
 
     def product(self, theta: Array, V: Array) -> Array:
-        """H V, by one pass over the blocks and without a matrix.
+        """H V for V (p, t), by one pass over the blocks and without a matrix.
 
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Flat parameters.
-        V : ndarray of shape (p, t), float64
-            Directions.
-
-        Returns
-        -------
-        ndarray of shape (p, t), float64
-            The products. Source: Schraudolph, Neural Computation 14, 2002.
+        Source: Schraudolph, Neural Computation 14, 2002.
         """
         objective, t = self.objective, V.shape[1]
         k, K = objective.k, objective.n_outputs
@@ -298,6 +256,8 @@ class Curvature:
         def add(X: _Rows, T: Array, roots: Array, sums: Array) -> None:
             hidden, slopes = hidden_layer(T)
             slopes = slopes[:, :, None]
+            # Forward: J v = W2 (sigma' * (V1 x)) + V2 h; then C'C of it; then backward,
+            # J' of that, as for a gradient.
             step = W2 @ (X.times(first).reshape(-1, k, t) * slopes)
             step += (hidden @ second).reshape(-1, K, t)
             by_Z2 = roots.transpose(0, 2, 1) @ (roots @ step)
@@ -308,23 +268,13 @@ class Curvature:
         return self._sum(theta, add, t)
 
     def diagonal(self, theta: Array) -> Array:
-        """H's diagonal.
-
-        Parameters
-        ----------
-        theta : ndarray of shape (p,), float64
-            Flat parameters.
-
-        Returns
-        -------
-        ndarray of shape (p,), float64
-            The diagonal.
-        """
+        """H's diagonal (p,)."""
         W2 = self._W2(theta)
 
         def add(X: _Rows, T: Array, roots: Array, sums: Array) -> None:
             hidden, slopes = hidden_layer(T)
             by_first, by_second = self.objective.split(sums[:, 0])
+            # Squares of J's entries are outer products of squares.
             by_Z1 = np.square(roots @ (W2 * slopes[:, None, :])).sum(axis=1)
             by_first += X.squared(by_Z1)
             by_second += np.square(hidden).T @ np.square(roots).sum(axis=1)
@@ -333,19 +283,23 @@ class Curvature:
 
     def _estimate(self, theta: Array, precision: Array) -> EstimatedPosterior:
         """Trace and determinant by Lanczos from a few random vectors."""
+        # With A's diagonal scaled to 1 its eigenvalues lie closer together, and fewer
+        # steps tell the trace of its logarithm.
         base = precision + self.diagonal(theta)
         scale = 1 / np.sqrt(base)
 
         def multiply(V: Array) -> Array:
             product = self.product(theta, scale[:, None] * V)
             product += (precision * scale)[:, None] * V
-            return np.asarray(scale[:, None] * product)
+            return scale[:, None] * product
 
         # The same vectors in each round: its noise is then that of the last one.
         p = len(theta)
         n_probes = max(2, min(PROBES, MOST_VECTORS // (STEPS * p)))
         signs = np.random.RandomState(0).randint(2, size=(p, n_probes))
         trace_of_log, solved = lanczos(multiply, 2.0 * signs - 1, STEPS)
+        # Hutchinson's estimate of the diagonal of the inverse: the mean of z * (B^-1
+        # z).
         inverse = ((2 * signs - 1) * solved).mean(axis=1)
         return EstimatedPosterior(base, trace_of_log, 1 - precision / base * inverse)
 
@@ -356,6 +310,8 @@ class Curvature:
         def multiply(v: Array) -> Array:
             return scale * self.product(theta, (scale * v.ravel())[:, None])[:, 0]
 
+        # Directions in which the data say more than the prior are few, and have large
+        # eigenvalues where the prior's precision is the unit.
         diagonal, p = self.diagonal(theta), self.objective.size
         operator = LinearOperator((p, p), matvec=multiply, dtype=float)
         rank = max(8, min(RANK, MOST_VECTORS // (2 * p)))
@@ -365,6 +321,7 @@ class Curvature:
             found = unfinished.eigenvalues, unfinished.eigenvectors
         eigenvalues, vectors = found
         rows = (vectors * np.sqrt(np.maximum(eigenvalues, 0))).T / scale
+        # What the eigenvectors leave of H is kept as its diagonal.
         rest = diagonal - np.einsum("ij,ij->j", rows, rows)
         return LowRankPosterior(precision, rows, np.maximum(rest, 0))
 
@@ -378,7 +335,7 @@ class Curvature:
             0,
             in_products=True,
         )
-        return np.asarray(sum(parts))
+        return sum(parts)
 
     def _visit(
         self,
@@ -391,6 +348,7 @@ class Curvature:
     ) -> list[Any]:
         """Sums of add(X, T, C, sums) over a few samples at a time."""
         objective = self.objective
+        # So few samples that their pairs' products stay in the cache.
         step = min(max(PRODUCTS // max(per_row, 1), FEWEST), MOST)
 
         def add_block(block: Block, T: Array, Z2: Array, sums: Any) -> None:
@@ -407,6 +365,7 @@ class Curvature:
                     X = _DenseRows(X) if in_products else X
                 of_few = roots(X, T[few], Z2[few].astype(float))
                 if block.weight is not None:
+                    # C'C times the weight is what a repeated sample would add.
                     weight = np.sqrt(block.weight[few].astype(float))
                     of_few = of_few * weight[:, None, None]
                 add(X, T[few], of_few, sums)
