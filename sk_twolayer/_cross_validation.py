@@ -37,7 +37,9 @@ BEGIN, STEP, LONG_STEP = (1.0, 0.1), 10**0.5, 10.0
 LOWEST, HIGHEST = 1e-2, 1e2
 MOST_EVALUATIONS = 16
 # Nats that a step must gain over all samples left out; less is noise, or rounding.
-GAIN = 1.0
+GAIN = 0.3
+# And that the best network must gain over the class shares, which have no parameters.
+GAIN_OVER_SHARES = 3.0
 # Largest entry of the gradient at which a fold's fit ends. At 1e-3 weights near 0, where
 # every neuron is alike, already pass for an optimum, and the search goes astray.
 SEARCH_TOL = 3e-4
@@ -175,7 +177,7 @@ def choose_alpha(
     thetas = [start(objective) for objective, _ in search.pairs]
     cost, thetas = search.evaluate(begin, thetas, max_iter=FIRST_ITERATIONS)
     best, alpha, thetas = search.climb(cost, begin, thetas)
-    if best >= class_shares_cost:
+    if best * search.total >= class_shares_cost * search.total - GAIN_OVER_SHARES:
         return Choice(np.full(2, HIGHEST), False, search.tried, begin, constant=True)
     plain, _ = search.evaluate(alpha, thetas)
     for _ in range(RELEVANCE_ROUNDS):
@@ -200,7 +202,7 @@ class _Folds:
             tuple(objective_of(part) for part in parts)
             for parts in cut(samples, position)
         ]
-        self._total = sum(left_out.total for _, left_out in self.pairs)
+        self.total = sum(left_out.total for _, left_out in self.pairs)
 
     def evaluate(
         self,
@@ -228,7 +230,7 @@ class _Folds:
             return left_out.value(theta) * left_out.total, theta
 
         found = self._workers.run(fit, len(self.pairs))
-        cost = sum(cost for cost, _ in found) / self._total
+        cost = sum(cost for cost, _ in found) / self.total
         self.tried.append((alpha, cost))
         self._progress(alpha, cost)
         return cost, [theta for _, theta in found]
@@ -250,7 +252,7 @@ class _Folds:
                 continue
             seen.add(place)
             cost, found = self.evaluate(moved, thetas)
-            if cost < best - GAIN / self._total:
+            if cost < best - GAIN / self.total:
                 best, alpha, thetas = cost, moved, found
                 # The way that led on is tried first from here.
                 steps.insert(0, steps.pop(i))
@@ -291,7 +293,8 @@ def _few(samples: TakesRows, position: Array) -> Array:
     part = np.maximum(MOST_SAMPLES / count_samples(samples), OF_CLASS / of_class)
     rows = np.flatnonzero(np.abs(position) * LOT % 1 < part[classes])
     expected = float(np.minimum(part, 1) @ of_class)
-    if not expected / 2 < float(weight[rows].sum()) < 2 * expected:
+    fair = expected / 2 < float(weight[rows].sum()) < 2 * expected
+    if not fair or len(np.unique(position)) < MOST_SAMPLES:
         # So few different samples that a lot for each is no fair lot.
         step = int(np.ceil(len(classes) / MOST_SAMPLES))
         rows = np.lexsort((position, classes))[::step]

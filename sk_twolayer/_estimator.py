@@ -871,7 +871,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         if self._covariance is None:
             raise ValueError(
                 "return_std=True needs the weights' covariance, which a fit has with "
-                f"alpha='evidence' or 'ard'; this one has alpha={self.alpha!r}."
+                "alpha='evidence' or 'ard'; this model was fitted with another."
             )
         if hasattr(self, "estimators_"):
             return pool([model._Z2_and_std(X) for model in self.estimators_])
@@ -1109,7 +1109,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         check_is_fitted(self)
         if hasattr(self, "estimators_"):
             return average([model.feature_importances_ for model in self.estimators_])
-        if hasattr(self, "feature_relevance_"):
+        if hasattr(self, "feature_relevance_") and not hasattr(self, "cv_loss_curve_"):
             return to_shares(self.feature_relevance_)
         _, _, deviation = self._moments
         return weight_importances(self._parameters(), self.out_activation_, deviation)

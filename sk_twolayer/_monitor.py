@@ -42,6 +42,8 @@ class Monitor:
         Training costs, in nats: the start, and one entry an iteration.
     validation_history : list of float
         Validation costs likewise; empty without `validate`.
+    stopped : bool
+        Whether training should stop here.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Monitor:
         self.validation_history: list[float] = []
         self._best = self._reference = np.inf
         self._stale = 0
+        self.stopped = False
         self._begin = time.perf_counter()
 
     def __call__(self, theta: Array, cost: float, steepest: float) -> bool:
@@ -83,7 +86,9 @@ class Monitor:
         if len(self.history) == 1:
             return False
         stop = self._callback is not None and self._callback(theta)
-        return stop or (self._patience is not None and self._stale >= self._patience)
+        stale = self._patience is not None and self._stale >= self._patience
+        self.stopped = stop or stale
+        return self.stopped
 
     def _print(self, cost: float, steepest: float) -> None:
         line = f"{self._title} iteration {len(self.history) - 1:5d}  cost {cost:12.6f}"

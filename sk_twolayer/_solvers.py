@@ -189,6 +189,7 @@ def lbfgs(
     tol: float,
     report: Report,
     memory: int = MEMORY,
+    on_grid: bool = True,
 ) -> Solution:
     """Minimise by L-BFGS (scipy.optimize).
 
@@ -206,6 +207,8 @@ def lbfgs(
         Called after each iteration; True ends training.
     memory : int, default=MEMORY
         Pairs of steps that are kept.
+    on_grid : bool, default=True
+        Whether the same samples, in whatever order, shall give the same steps.
 
     Returns
     -------
@@ -214,29 +217,29 @@ def lbfgs(
         Programming 45, 1989.
     """
     history: list[float] = []
-    gradient = np.empty(0)
-    exact = tol > 0 and objective.resolution < EXACT
+    cost, gradient = 0.0, np.empty(0)
+    exact = on_grid and tol > 0 and objective.resolution < EXACT
     unit, cost_unit = tol * GRADIENT_UNIT, tol * tol * COST_UNIT
     if exact:
         start = START_UNIT * np.rint(start / START_UNIT)
 
     def evaluate(theta: Array) -> float:
-        nonlocal gradient
+        nonlocal cost, gradient
         cost, gradient = objective.value_and_gradient(theta)
+        if not history:
+            history.append(cost)
+            report(theta, cost, float(np.abs(gradient).max()))
         if exact:
             # A sum over samples rounds as their order and the threads have it, and
             # L-BFGS would make of that other weights. On a grid far below tol, and far
             # above rounding, the same samples give the same steps, to the bit.
-            cost = cost_unit * float(np.rint(cost / cost_unit))
             gradient = unit * np.rint(gradient / unit)
-        if not history:
-            history.append(cost)
-            report(theta, cost, float(np.abs(gradient).max()))
+            return cost_unit * float(np.rint(cost / cost_unit))
         return cost
 
     def record(intermediate_result: Any) -> None:
         # The last evaluation is the accepted one: a line search ends there.
-        history.append(float(intermediate_result.fun))
+        history.append(cost)
         steepest = float(np.abs(gradient).max())
         if report(intermediate_result.x, history[-1], steepest):
             raise StopIteration

@@ -25,7 +25,7 @@ from sk_twolayer.network import Parameters
 Array = NDArray[Any]
 
 MOMENT_ROWS = 4096
-# Part of a feature's variance below which all values but one have it.
+# Part of a feature's variance that is left by its farthest value, if that is alone.
 LONE = 0.1
 # Deviation of Z1 at the start, in W1 X and in b1. Where it is small every neuron is about
 # linear, and training may end where all are alike: XOR is then never learned.
@@ -36,9 +36,6 @@ CURVATURE = 64.0
 
 def feature_moments(X: Any, sample_weight: Array | None = None) -> tuple[Array, Array]:
     """Weighted mean and standard deviation of each feature, in one pass by blocks.
-
-    Of a dense feature whose one largest value would make the deviation more than three
-    times as large, both are those of the other values: a miscoded value sets no scale.
 
     Parameters
     ----------
@@ -61,37 +58,24 @@ def feature_moments(X: Any, sample_weight: Array | None = None) -> tuple[Array, 
     n, m = X.shape
     # Sums about a point inside the data: no cancellation when the mean is far from 0.
     origin = X[: min(n, MOMENT_ROWS)].mean(axis=0, dtype=float)
-    first, second, total = np.zeros(m), np.zeros(m), 0.0
-    # The value farthest from the origin, and how much of it is one sample.
-    farthest, count = np.zeros(m), np.zeros(m)
+    first, second, total, largest = np.zeros(m), np.zeros(m), 0.0, np.zeros(m)
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, n, MOMENT_ROWS):
             shifted = X[start : start + MOMENT_ROWS] - origin
+            np.maximum(largest, np.abs(shifted).max(axis=0), out=largest)
             if sample_weight is None:
                 weight = np.ones(len(shifted))
             else:
                 weight = sample_weight[start : start + MOMENT_ROWS]
-            row = np.abs(shifted).argmax(axis=0)
-            value = np.take_along_axis(shifted, row[None], axis=0)[0]
-            is_farther = np.abs(value) > np.abs(farthest)
-            farthest = np.where(is_farther, value, farthest)
-            count = np.where(is_farther, np.minimum(weight[row], 1), count)
             total += weight.sum()
             first += weight @ shifted
             np.multiply(shifted, shifted, out=shifted)
             second += weight @ shifted
         # Mean and variance about the origin: E x, and E x^2 - (E x)^2.
         drift = first / total
-        variance = np.maximum(second / total - drift**2, 0)
-        others = np.maximum(total - count, 1e-300)
-        drift_of_others = (first - count * farthest) / others
-        of_others = (second - count * farthest**2) / others - drift_of_others**2
-        # Rounding of the sums is no variance.
-        alone = (of_others < LONE * variance) & (of_others > 1e-10 * variance)
-        drift = np.where(alone, drift_of_others, drift)
-        deviation = np.sqrt(np.where(alone, of_others, variance))
+        deviation = np.sqrt(np.maximum(second / total - drift**2, 0))
     # Squares of values above 1e154 overflow; their range still tells the scale.
-    deviation = np.where(np.isfinite(deviation), deviation, np.abs(farthest))
+    deviation = np.where(np.isfinite(deviation), deviation, largest)
     mean = origin + np.where(np.isfinite(drift), drift, 0)
     return mean, _without_rounding(mean, deviation, X.dtype)
 
@@ -122,6 +106,32 @@ class Moments(NamedTuple):
         """Those of some samples."""
         total = X.shape[0] if sample_weight is None else np.sum(sample_weight)
         return cls(float(total), *feature_moments(X, sample_weight))
+
+    def without_lone_values(self, X: Any) -> Moments:
+        """Of a feature whose farthest value alone sets the scale, those of the others.
+
+        Where without one sample the deviation would be less than a third, one miscoded
+        value would make the feature useless to all the others.
+        """
+        ends = []
+        for start in range(0, X.shape[0], MOMENT_ROWS):
+            block = X[start : start + MOMENT_ROWS]
+            for end in (block.max(axis=0), block.min(axis=0)):
+                ends.append(end.toarray().ravel() if sparse.issparse(end) else end)
+        apart = [np.max(ends, axis=0) - self.mean, np.min(ends, axis=0) - self.mean]
+        farthest = np.where(apart[0] > -apart[1], *apart)
+        one = min(1.0, self.total / X.shape[0])
+        others = max(self.total - one, np.finfo(float).tiny)
+        with np.errstate(over="ignore", invalid="ignore"):
+            variance = self.deviation**2
+            drift = -one * farthest / others
+            rest = (self.total * variance - one * farthest**2) / others - drift**2
+            # Rounding of the sums is no variance.
+            alone = (rest < LONE * variance) & (rest > 1e-10 * variance)
+        mean = np.where(alone, self.mean + drift, self.mean)
+        rest = np.where(alone, rest, variance)
+        deviation = np.where(alone, np.sqrt(rest), self.deviation)
+        return self._replace(mean=mean, deviation=deviation)
 
     def joined(self, other: Moments, dtype: Any) -> Moments:
         """Those of both's samples together, whose type's rounding is no deviation.

@@ -58,6 +58,7 @@ from sk_twolayer._solvers import (
     Adam,
     Momentum,
     Optimizer,
+    Report,
     Solution,
     epoch,
     full_batch,
@@ -275,7 +276,7 @@ def train(
     if settings.early_stopping and validation is None:
         samples, validation = _split(samples, settings.validation_fraction, rng)
     m, dtype = samples.X.shape[1], samples.X.dtype
-    moments = Moments.of(samples.X, samples.weight)
+    moments = Moments.of(samples.X, samples.weight).without_lone_values(samples.X)
     scales = moments.standardisation(settings.raw_alpha, dtype)
     shape = m, settings.n_hidden, samples.labels.n_outputs
     counts = class_counts(samples.labels, samples.weight)
@@ -612,51 +613,42 @@ def _solve_for(
         tol=max(settings.tol, SEARCH_TOL),
     )
     stages = [few] * (choice.by_relevance * RELEVANCE_ROUNDS) + [settings]
+    ways = [(choice.alpha, stage) for stage in stages]
     if not np.array_equal(choice.begin, choice.alpha):
-        penalty = precision(objective, choice.begin)
         first = few._replace(max_iter=min(settings.max_iter // 2, FIRST_ITERATIONS))
-        theta = _at(penalty, objective, theta, first, settings.max_iter, monitor).theta
-    for i, stage in enumerate(stages):
-        if i:
-            factors = relevance_factors(objective, theta)
-        penalty = precision(objective, choice.alpha, factors)
-        solution = _at(penalty, objective, theta, stage, settings.max_iter, monitor)
-        theta = solution.theta
-    history = monitor.history
-    alpha = np.append(choice.alpha[0] * factors, choice.alpha[1])
-    return Solution(theta, history, solution.converged), alpha
+        ways.insert(0, (choice.begin, first))
+    solution, reached = Solution(theta, [], False), choice.alpha
+    for i, (alpha, stage) in enumerate(ways):
+        left = settings.max_iter + 1 - max(1, len(monitor.history))
+        if monitor.stopped or left < 1:
+            break
+        if i > len(ways) - len(stages):
+            factors = relevance_factors(objective, solution.theta)
+        objective.set_precision(precision(objective, alpha, factors))
+        reached = alpha
+        solution = lbfgs(
+            objective,
+            solution.theta,
+            max_iter=min(left, stage.max_iter),
+            tol=stage.tol,
+            report=_skipping_first(monitor) if i else monitor,
+        )
+    alpha = np.append(reached[0] * factors, reached[1])
+    return Solution(solution.theta, monitor.history, solution.converged), alpha
 
 
-def _at(
-    penalty: Array,
-    objective: CrossEntropyObjective,
-    theta: Array,
-    settings: Settings,
-    most: int,
-    monitor: Monitor,
-) -> Solution:
-    """L-BFGS at some precisions, as a part of a run of `most` iterations."""
-    objective.set_precision(penalty)
-    begins = len(monitor.history) > 0
+def _skipping_first(report: Report) -> Report:
+    """Of a run that goes on: its first report is of where the last one ended."""
+    is_first = True
 
-    def report(theta: Array, cost: float, steepest: float) -> bool:
-        nonlocal begins
-        if begins:
-            # That is where the last part ended.
-            begins = False
+    def report_others(theta: Array, cost: float, steepest: float) -> bool:
+        nonlocal is_first
+        if is_first:
+            is_first = False
             return False
-        return monitor(theta, cost, steepest)
+        return report(theta, cost, steepest)
 
-    left = most + 1 - max(1, len(monitor.history))
-    if left < 1:
-        return Solution(theta, monitor.history, False)
-    return lbfgs(
-        objective,
-        theta,
-        max_iter=min(left, settings.max_iter),
-        tol=settings.tol,
-        report=report,
-    )
+    return report_others
 
 
 def _solve(

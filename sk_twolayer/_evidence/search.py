@@ -35,6 +35,8 @@ Array = NDArray[Any]
 # to 0 at the same product, and an irrelevant input's precision has no end.
 LOWEST, HIGHEST = 1e-3, 1e6
 INITIAL = 1.0
+# Well-determined parameters of a group below which it has none, but for rounding.
+UNDETERMINED = 1e-6
 # Nats of log evidence that a move must gain, in all and a sample; change of a
 # precision, in e-folds a well-determined weight, below which it does not move.
 GAIN, GAIN_OF_SAMPLE, STILL = 0.2, 1e-4, 0.02
@@ -210,10 +212,11 @@ class _Search:
         it does not, and so the evidence may fall. Then W1's precisions or W2's alone
         may still raise it. The kind of move that did so last is tried first.
         """
-        # Weights that are 0 are so whatever their precision is: that of a constant
-        # feature has no lower bound that data would set, and is highest.
-        target = np.maximum(best.gamma, 1e-12) / np.maximum(best.norm, 1e-300)
-        target = np.clip(np.where(best.norm > 1e-12, target, HIGHEST), LOWEST, HIGHEST)
+        # Of weights that the samples do not determine at all, as those of a constant
+        # feature, 0 / 0 would be the lowest precision; right is the highest.
+        target = best.gamma / np.maximum(best.norm, 1e-12)
+        target = np.where(best.gamma > UNDETERMINED, target, HIGHEST)
+        target = np.clip(target, LOWEST, HIGHEST)
         first = np.append(target[:-1], best.alpha[-1])
         second = np.append(best.alpha[:-1], target[-1])
         moves = [first, target, second]
@@ -243,7 +246,12 @@ class _Search:
             return self._note(theta, alpha, cost, steepest)
 
         solution = lbfgs(
-            self.objective, start, max_iter=self._max_iter, tol=tol, report=report
+            self.objective,
+            start,
+            max_iter=self._max_iter,
+            tol=tol,
+            report=report,
+            on_grid=False,
         )
         self.converged = solution.converged
         return self._evaluate(solution.theta, alpha, solution.history[-1])
@@ -286,6 +294,7 @@ class _Search:
             max_iter=min(most, self._max_iter - len(self.history) + 1),
             tol=gtol,
             report=report,
+            on_grid=False,
         )
         self.converged = solution.converged
         theta = whitened.theta(solution.theta)
