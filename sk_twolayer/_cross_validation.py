@@ -37,7 +37,7 @@ BEGIN, STEP, LONG_STEP = (1.0, 0.1), 10**0.5, 10.0
 LOWEST, HIGHEST = 1e-2, 1e2
 MOST_EVALUATIONS = 16
 # Nats that a step must gain over all samples left out; less is noise, or rounding.
-GAIN = 0.3
+GAIN = 1.0
 # And that the best network must gain over the class shares, which have no parameters.
 GAIN_OVER_SHARES = 3.0
 # Largest entry of the gradient at which a fold's fit ends. At 1e-3 weights near 0, where

@@ -116,8 +116,8 @@ class Moments(NamedTuple):
         ends = []
         for start in range(0, X.shape[0], MOMENT_ROWS):
             block = X[start : start + MOMENT_ROWS]
-            for end in (block.max(axis=0), block.min(axis=0)):
-                ends.append(end.toarray().ravel() if sparse.issparse(end) else end)
+            both = block.max(axis=0), block.min(axis=0)
+            ends += [e.toarray().ravel() if sparse.issparse(e) else e for e in both]
         apart = [np.max(ends, axis=0) - self.mean, np.min(ends, axis=0) - self.mean]
         farthest = np.where(apart[0] > -apart[1], *apart)
         one = min(1.0, self.total / X.shape[0])

@@ -200,8 +200,8 @@ class _WeightsPlot:
         network, scale = inner.network, None
         if X is not None:
             scale = _deviations(to_numpy(inner.X))
-        elif hasattr(network, "log_evidence_"):
-            # Then the features were divided by their deviations and nothing else.
+        elif hasattr(network, "alpha_curve_"):
+            # Alpha was chosen. Then the features were divided by their deviations and nothing else.
             scale = 1 / network._standardisation.scale
         return cls(
             W1=network.W1_,
@@ -269,7 +269,7 @@ class NetworkDisplay(_WeightsPlot):
         X : array-like or sparse matrix of shape (n, m), float, default=None
             Samples, as the estimator takes them, whose standard deviations put W1 on
             the features' own scale. None takes those of the training samples where
-            the evidence chose alpha, and draws W1 as it is where not.
+            alpha was chosen by them, and draws W1 as it is where not.
         feature_names : sequence of str of length m, default=None
             Names of the inputs; None takes those seen in `fit`, or those that a
             pipeline's steps give out.
@@ -467,7 +467,7 @@ class WeightsDisplay(_WeightsPlot):
         X : array-like or sparse matrix of shape (n, m), float, default=None
             Samples, as the estimator takes them, whose standard deviations put W1 on
             the features' own scale. None takes those of the training samples where
-            the evidence chose alpha, and draws W1 as it is where not.
+            alpha was chosen by them, and draws W1 as it is where not.
         feature_names : sequence of str of length m, default=None
             Names of the inputs; None takes those seen in `fit`, or those that a
             pipeline's steps give out.
