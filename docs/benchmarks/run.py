@@ -1,7 +1,8 @@
 """Runs every benchmark and writes the tables of docs/performance.md.
 
     python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [auto_alpha] [adam_passes]
-                                  [quality] [defaults] [evidence] [evidence_cost]
+                                  [quality] [curves] [curves_held_back] [default_cost]
+                                  [invariance] [defaults] [evidence] [evidence_cost]
                                   [soak]
 
 With names, only those tables are run; the others stay as they are.
@@ -42,6 +43,10 @@ TABLES = [
     "auto_alpha",
     "adam_passes",
     "quality",
+    "curves",
+    "curves_held_back",
+    "default_cost",
+    "invariance",
     "defaults",
     "evidence",
     "evidence_cost",
