@@ -39,7 +39,7 @@ MOST_EVALUATIONS = 16
 # Nats that a step must gain over all samples left out; less is noise, or rounding.
 GAIN = 1.0
 # And that the best network must gain over the class shares, which have no parameters.
-GAIN_OVER_SHARES = 3.0
+GAIN_OVER_SHARES = 4.0
 # Largest entry of the gradient at which a fold's fit ends. At 1e-3 weights near 0, where
 # every neuron is alike, already pass for an optimum, and the search goes astray.
 SEARCH_TOL = 3e-4

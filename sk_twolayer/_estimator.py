@@ -768,6 +768,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 [a for a, _ in trained.choice.tried], (-1, 2)
             )
             self.cv_loss_curve_ = [cost for _, cost in trained.choice.tried]
+        if hasattr(self, "feature_relevance_"):
+            # No sample says anything of the weights of a constant feature.
+            self.feature_relevance_[trained.moments.deviation == 0] = 0
         if trained.validation_history:
             self.validation_loss_curve_ = trained.validation_history
         self.n_iter_ = len(history) - 1
@@ -869,9 +872,12 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     def _Z2_and_std(self, X: MatrixLike) -> tuple[Array, Array]:
         """Z2 at the most probable weights and its standard deviation."""
         if self._covariance is None:
+            has = (
+                "none" if self.alpha in ("evidence", "ard") else f"alpha={self.alpha!r}"
+            )
             raise ValueError(
                 "return_std=True needs the weights' covariance, which a fit has with "
-                "alpha='evidence' or 'ard'; this model was fitted with another."
+                f"alpha='evidence' or 'ard'; this one has {has}."
             )
         if hasattr(self, "estimators_"):
             return pool([model._Z2_and_std(X) for model in self.estimators_])

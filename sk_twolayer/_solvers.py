@@ -23,8 +23,8 @@ Report = Callable[[Array, float, float], bool]
 
 # Pairs of steps that L-BFGS keeps: docs/benchmarks/defaults.py compares 5 to 40.
 MEMORY = 20
-# Parts of tol, and of its square, to which L-BFGS rounds the gradient and the cost, and
-# to what it rounds its start, where a cost has so fine a resolution.
+# Parts of tol, and of its square, to which L-BFGS rounds the gradient and the cost, where
+# a cost has so fine a resolution; and to what a start is rounded.
 GRADIENT_UNIT, COST_UNIT, START_UNIT, EXACT = 1 / 128, 1 / 16, 2.0**-26, 1e-12
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -181,6 +181,11 @@ class Adam:
                 first[:-1] += shift[:, None] ** power * first[-1]
 
 
+def on_grid(theta: Array) -> Array:
+    """A start that was drawn, the same to the bit whatever the features' units are."""
+    return START_UNIT * np.rint(theta / START_UNIT)
+
+
 def lbfgs(
     objective: Smooth,
     start: Array,
@@ -189,7 +194,7 @@ def lbfgs(
     tol: float,
     report: Report,
     memory: int = MEMORY,
-    on_grid: bool = True,
+    exact_steps: bool = True,
 ) -> Solution:
     """Minimise by L-BFGS (scipy.optimize).
 
@@ -207,7 +212,7 @@ def lbfgs(
         Called after each iteration; True ends training.
     memory : int, default=MEMORY
         Pairs of steps that are kept.
-    on_grid : bool, default=True
+    exact_steps : bool, default=True
         Whether the same samples, in whatever order, shall give the same steps.
 
     Returns
@@ -218,10 +223,8 @@ def lbfgs(
     """
     history: list[float] = []
     cost, gradient = 0.0, np.empty(0)
-    exact = on_grid and tol > 0 and objective.resolution < EXACT
+    exact = exact_steps and tol > 0 and objective.resolution < EXACT
     unit, cost_unit = tol * GRADIENT_UNIT, tol * tol * COST_UNIT
-    if exact:
-        start = START_UNIT * np.rint(start / START_UNIT)
 
     def evaluate(theta: Array) -> float:
         nonlocal cost, gradient

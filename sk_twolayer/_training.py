@@ -64,6 +64,7 @@ from sk_twolayer._solvers import (
     full_batch,
     lbfgs,
     mini_batch,
+    on_grid,
 )
 from sk_twolayer._start import (
     Moments,
@@ -224,6 +225,7 @@ class Start(NamedTuple):
 
     number: int
     parameters: Parameters
+    is_drawn: bool
     rng: np.random.RandomState
     alpha: Array | None
 
@@ -286,7 +288,8 @@ def train(
         drawn = initial_parameters(rng, *shape, scales, offset)
         parameters = initial[i] if i < len(initial) else drawn
         own_rng = np.random.RandomState(rng.randint(2**31 - 1))
-        starts.append(Start(i, parameters, own_rng, initial_alpha))
+        is_drawn = i >= len(initial)
+        starts.append(Start(i, parameters, is_drawn, own_rng, initial_alpha))
     constant = constant_cost(counts)
     choice = None
     if settings.by_folds:
@@ -469,7 +472,7 @@ def _choose(
             samples,
             scales.scale,
             objective_of,
-            lambda objective: objective.from_parameters(start),
+            lambda objective: on_grid(objective.from_parameters(start)),
             constant,
             workers,
             progress,
@@ -485,7 +488,7 @@ def _run(
 ) -> _Run:
     """Run the solver from one start."""
     samples, validation, settings, moments, scales, choice = task
-    index, parameters, rng, initial_alpha = start
+    index, parameters, is_drawn, rng, initial_alpha = start
     objective = _objective(samples, settings, scales, workers)
     _penalise(objective, settings, objective.total)
     validate = None
@@ -506,6 +509,8 @@ def _run(
     )
     optimizer = None if settings.solver == "lbfgs" else _optimizer(settings)
     theta = objective.from_parameters(parameters)
+    if is_drawn and settings.solver == "lbfgs":
+        theta = on_grid(theta)
     if settings.by_evidence:
         run = _run_by_evidence(
             objective,

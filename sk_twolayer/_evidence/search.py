@@ -251,7 +251,7 @@ class _Search:
             max_iter=self._max_iter,
             tol=tol,
             report=report,
-            on_grid=False,
+            exact_steps=False,
         )
         self.converged = solution.converged
         return self._evaluate(solution.theta, alpha, solution.history[-1])
@@ -294,7 +294,7 @@ class _Search:
             max_iter=min(most, self._max_iter - len(self.history) + 1),
             tol=gtol,
             report=report,
-            on_grid=False,
+            exact_steps=False,
         )
         self.converged = solution.converged
         theta = whitened.theta(solution.theta)
