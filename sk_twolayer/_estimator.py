@@ -1120,6 +1120,28 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         _, _, deviation = self._moments
         return weight_importances(self._parameters(), self.out_activation_, deviation)
 
+    def drop_covariance(self) -> TwoLayerSigmoidClassifier:
+        """Leave out of a fit by the evidence what makes it large and its predictions slow.
+
+        Probabilities are then those at the most probable weights, without moderation,
+        as `to_mlp` has them, and ``decision_function(X, return_std=True)`` is no more.
+        Labels stay. Nothing happens to a model of another `alpha`.
+
+        Returns
+        -------
+        TwoLayerSigmoidClassifier
+            The model itself.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        """
+        check_is_fitted(self)
+        for model in (self, *getattr(self, "estimators_", ())):
+            model._covariance = None
+        return self
+
     def to_mlp(self) -> Any:
         """A fitted MLPClassifier with the same weights, for packages that take these.
 

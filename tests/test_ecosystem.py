@@ -1,5 +1,6 @@
 """What other packages ask for: importances, an MLPClassifier, standard deviations."""
 
+import pickle
 from itertools import product
 
 import numpy as np
@@ -227,3 +228,39 @@ def test_digits_pickle_size_is_not_doubled():
     )
     alone = [len(pickle.dumps(member)) for member in model.estimators_]
     assert len(pickle.dumps(model)) < 1.1 * sum(alone)
+
+
+@pytest.mark.parametrize("committee", [False, True])
+def test_dropping_the_covariance(committee):
+    """A saved model is small, and predicts as the plain network does."""
+    X, y = load_iris(return_X_y=True)
+    # Noisy, so that probabilities are moderated.
+    y[::4] = (y[::4] + 1) % 3
+    options = {"committee": True, "n_init": 2} if committee else {}
+    model = quick(alpha="evidence", max_iter=40, **options).fit(X, y)
+    labels, moderated = model.predict(X), model.predict_proba(X)
+    size = len(pickle.dumps(model))
+    assert model.drop_covariance() is model
+    assert len(pickle.dumps(model)) < size / 2
+    members = getattr(model, "estimators_", [model])
+    plain = np.mean([member.to_mlp().predict_proba(X) for member in members], axis=0)
+    np.testing.assert_allclose(model.predict_proba(X), plain, rtol=1e-9)
+    assert np.abs(plain - moderated).max() > 1e-3
+    if not committee:
+        np.testing.assert_array_equal(model.predict(X), labels)
+    with pytest.raises(ValueError, match="return_std=True needs"):
+        model.decision_function(X, return_std=True)
+
+
+def test_each_of_a_committee_goes_on_from_its_own_weights():
+    """A warm start once began all but the best anew."""
+    X, y = load_iris(return_X_y=True)
+    options = {"alpha": 0.1, "n_init": 3, "committee": True, "warm_start": True}
+    model = quick(max_iter=5, **options).fit(X, y)
+    before = [member.loss_ for member in model.estimators_]
+    for _ in range(3):
+        model.fit(X, y)
+    after = [member.loss_ for member in model.estimators_]
+    starts = [member.loss_curve_[0] for member in model.estimators_]
+    assert max(after) < min(before)
+    assert max(starts) < min(before)
