@@ -22,6 +22,9 @@ myst_heading_anchors = 3
 html_theme = "pydata_sphinx_theme"
 html_title = f"sk_twolayer {version}"
 html_static_path = ["_static"]
+# All pages at the left: the theme's own bar shows a section's pages, of which the flat
+# ones have none.
+html_sidebars = {"**": ["globaltoc.html"]}
 html_css_files, html_js_files = ["explorer.css"], ["frames.js"]
 html_theme_options = {
     "navigation_with_keys": True,
