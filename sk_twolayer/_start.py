@@ -28,7 +28,9 @@ MOMENT_ROWS = 4096
 # Part of a feature's variance that is left by its farthest value, if that is alone.
 LONE = 0.1
 # Deviation of Z1 at the start, in W1 X and in b1. Where it is small every neuron is about
-# linear, and training may end where all are alike: XOR is then never learned.
+# linear, and training may end where all are alike: XOR is then never learned. But at a
+# strong penalty that is fixed, L-BFGS ends a little lower from small weights
+# (docs/benchmarks/quality.py).
 SPREAD = 2.0
 # 4^3: sigma' is at most 1/4 in each layer, and once more in the cost's curvature.
 CURVATURE = 64.0
@@ -214,10 +216,11 @@ def initial_parameters(
     n_outputs: int,
     standardisation: Standardisation,
     offset: Array | float = 0.0,
+    is_wide: bool = True,
 ) -> Parameters:
-    """Uniform, W2 in +-sqrt(2 / (k + K)); Z1's deviation is `SPREAD` by W1 X and by b1.
+    """Uniform in +-sqrt(2 / (fan in + fan out)), as MLPClassifier's "logistic".
 
-    b2 is such that Z2 is `offset` where every neuron is at 1/2.
+    If wide, Z1's deviation is `SPREAD` by W1 X and by b1 instead. b2 is such that Z2 is `offset` where every neuron is at 1/2.
 
     Parameters
     ----------
@@ -229,17 +232,23 @@ def initial_parameters(
         The weights are drawn for features centred and scaled by it.
     offset : ndarray of shape (K, 1), float64, default=0.0
         See `log_odds`.
+    is_wide : bool, default=True
+        Whether neurons begin as sigmoids, and not as nearly straight lines.
 
     Returns
     -------
     Parameters
-        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1), float64. Source of W2: Glorot
+        W1 (k, m), b1 (k, 1), W2 (K, k) and b2 (K, 1), float64. Source: Glorot
         and Bengio, AISTATS 2010, equation 16, with 2 for 6 since a sigmoid's range is
         half that of tanh.
     """
-    bound1, bound2 = SPREAD * np.sqrt(3), np.sqrt(2 / (k + n_outputs))
-    V1 = rng.uniform(-bound1, bound1, (k, m)) / np.sqrt(m)
-    first = stacked(V1, rng.uniform(-bound1, bound1, (k, 1)))
+    bound_W1 = bound_b1 = np.sqrt(2 / (m + k))
+    if is_wide:
+        bound_b1 = SPREAD * np.sqrt(3)
+        bound_W1 = bound_b1 / np.sqrt(m)
+    bound2 = np.sqrt(2 / (k + n_outputs))
+    V1 = rng.uniform(-bound_W1, bound_W1, (k, m))
+    first = stacked(V1, rng.uniform(-bound_b1, bound_b1, (k, 1)))
     standardisation.fold(first)
     W2 = rng.uniform(-bound2, bound2, (n_outputs, k))
     b2 = offset - 0.5 * W2.sum(axis=1, keepdims=True)

@@ -283,9 +283,10 @@ def train(
     shape = m, settings.n_hidden, samples.labels.n_outputs
     counts = class_counts(samples.labels, samples.weight)
     offset = log_odds(counts)
+    is_wide = isinstance(settings.alpha, str) or settings.solver != "lbfgs"
     starts = []
     for i in range(settings.n_init):
-        drawn = initial_parameters(rng, *shape, scales, offset)
+        drawn = initial_parameters(rng, *shape, scales, offset, is_wide)
         parameters = initial[i] if i < len(initial) else drawn
         own_rng = np.random.RandomState(rng.randint(2**31 - 1))
         is_drawn = i >= len(initial)

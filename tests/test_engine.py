@@ -267,11 +267,12 @@ def test_float32_trains_in_float32_and_gives_float32():
     objective = objective_of(X, y, 1)
     theta = np.random.default_rng(0).normal(size=objective.size)
     assert objective.value_and_gradient(theta)[1].dtype == np.float64
-    model = quick(max_iter=200).fit(X, y)
+    # From other seeds rounding may decide which of two optima the two go to.
+    model = quick(max_iter=200, random_state=1).fit(X, y)
     assert model.W1_.dtype == np.float64
     for method in ("predict_proba", "predict_log_proba", "decision_function"):
         assert getattr(model, method)(X).dtype == np.float32
-    exact = quick(max_iter=200).fit(X.astype(float), y)
+    exact = quick(max_iter=200, random_state=1).fit(X.astype(float), y)
     assert model.loss_ == pytest.approx(exact.loss_, rel=1e-3)
 
 
