@@ -46,6 +46,7 @@ from sk_twolayer._ecosystem import (
     weight_importances,
 )
 from sk_twolayer._engine.forward import Network, input_gradients
+from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import Output, choose_output
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
@@ -68,7 +69,6 @@ from sk_twolayer._labels import (
     warn_of_size,
     weigh_samples,
 )
-from sk_twolayer._start import Moments
 from sk_twolayer._training import (
     Samples,
     Settings,

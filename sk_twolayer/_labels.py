@@ -23,6 +23,7 @@ Array = NDArray[Any]
 
 # Rows looked at together, so that finding the classes takes no copy of y.
 LABEL_ROWS = 2**16
+COUNT_ROWS = 4096
 # Weights that are no counts are counts all the same while their mean is within this
 # factor of 1; and counts of such a mean are pointed out.
 FAR, VERY_FAR = 3.0, 100.0
@@ -235,6 +236,22 @@ def _unique(y: Array) -> Array:
             "Unknown label type: y mixes types that cannot be ordered "
             f"({error}); give labels of one type."
         ) from error
+
+
+def class_counts(labels: Labels, sample_weight: Array | None = None) -> Array:
+    """Weight of each value that y takes: (1, n_classes), or (L, 2) for L labels."""
+    counts: Any = 0.0
+    # Some at a time: NumPy converts integers, all of them at once, and of many labels.
+    for start in range(0, len(labels.targets), COUNT_ROWS):
+        rows = slice(start, start + COUNT_ROWS)
+        targets = labels.targets[rows]
+        weight = np.ones(len(targets)) if sample_weight is None else sample_weight[rows]
+        if targets.ndim == 1:
+            counts += np.bincount(targets, weight, len(labels.classes))[None]
+        else:
+            present = weight @ targets
+            counts += np.column_stack([weight.sum() - present, present])
+    return counts
 
 
 def weigh_samples(

@@ -36,6 +36,7 @@ from sk_twolayer._cross_validation import (
 )
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import Prior
@@ -52,7 +53,7 @@ from sk_twolayer._evidence.search import (
     EvidenceSolution,
     maximise_evidence,
 )
-from sk_twolayer._labels import Labels
+from sk_twolayer._labels import Labels, class_counts
 from sk_twolayer._monitor import Monitor
 from sk_twolayer._solvers import (
     Adam,
@@ -67,8 +68,6 @@ from sk_twolayer._solvers import (
     on_grid,
 )
 from sk_twolayer._start import (
-    Moments,
-    class_counts,
     constant_cost,
     initial_parameters,
     log_odds,

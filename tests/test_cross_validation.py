@@ -36,11 +36,11 @@ from sk_twolayer._cross_validation import (
     precision,
     relevance_factors,
 )
+from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION
 from sk_twolayer._labels import encode_labels
 from sk_twolayer._solvers import lbfgs
-from sk_twolayer._start import Moments
 from sk_twolayer._training import Samples
 from tests.helpers import interrupt_at, make_objective, quick
 

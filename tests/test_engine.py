@@ -22,10 +22,10 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from sk_twolayer import TwoLayerSigmoidClassifier, network
 from sk_twolayer._engine import threads as _threads
 from sk_twolayer._engine.blocks import choose_block_rows, chunks
+from sk_twolayer._engine.moments import feature_moments
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers, count_threads, share
-from sk_twolayer._start import feature_moments
 from sk_twolayer.network import Parameters
 from tests.helpers import before_each_block, make_objective
 

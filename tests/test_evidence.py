@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier, network
+from sk_twolayer._engine.moments import standardise
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION, Prior
 from sk_twolayer._evidence import covariance as _covariance
@@ -35,7 +36,7 @@ from sk_twolayer._evidence.curvature import Curvature
 from sk_twolayer._evidence.jacobian import standardised
 from sk_twolayer._evidence.moderation import choose_moderation, left_out
 from sk_twolayer._evidence.posterior import DensePosterior, LowRankPosterior, lanczos
-from sk_twolayer._start import initial_parameters, standardise
+from sk_twolayer._start import initial_parameters
 from tests.helpers import interrupt_at, make_objective, quick
 
 KINDS = ["binary", "multiclass", "multilabel"]

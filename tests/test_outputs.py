@@ -14,9 +14,9 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
 
 from sk_twolayer import TwoLayerSigmoidClassifier, inspection, network
+from sk_twolayer._engine.moments import standardise
 from sk_twolayer._engine.threads import Workers
 from sk_twolayer._labels import Labels
-from sk_twolayer._start import standardise
 from sk_twolayer._training import Samples, Settings, _objective, _penalise
 from tests.helpers import gradient_by_parameters, pack, quick
 

@@ -25,9 +25,9 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer._engine import threads as _threads
 from sk_twolayer._engine.layers import ForwardPass
+from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers, _BlasLimit, _Library
-from sk_twolayer._start import Moments
 from sk_twolayer._training import Trained, _Run
 from sk_twolayer.network import Parameters
 

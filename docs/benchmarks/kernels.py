@@ -21,9 +21,9 @@ from sklearn.datasets import load_breast_cancer
 from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.moments import standardise
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.outputs import choose_output
-from sk_twolayer._start import standardise
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
 # In both precisions more than the 32 MB up to which samples are kept standardised.

@@ -24,7 +24,7 @@ import json, sys, time
 from importlib import import_module
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from sk_twolayer._start import standardise
+from sk_twolayer._engine.moments import standardise
 
 def engine(name):
     # An earlier checkout has it among the other modules.
