@@ -25,8 +25,12 @@ from numpy.typing import NDArray
 
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import precision_of
-from sk_twolayer._engine.threads import Workers
-from sk_twolayer._solvers import lbfgs
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.threads import SERIAL_WORK, Workers, count_threads
+from sk_twolayer._monitor import Found, Monitor, Start
+from sk_twolayer._settings import Settings
+from sk_twolayer._solvers import Report, Solution, lbfgs, on_grid
+from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
 
@@ -60,6 +64,8 @@ RELEVANCE_ROUNDS = 2
 # Bits of a projection that choose samples, as if by lot.
 LOT = 2.0**20
 BLOCK_ROWS = 4096
+# Multiply-adds of an evaluation below which folds run faster one after another.
+PARALLEL_WORK = 200_000
 
 
 class TakesRows(Protocol):
@@ -77,8 +83,15 @@ class TakesRows(Protocol):
     def weight(self) -> Array | None:
         """Their weights (n,); None is all ones."""
 
+    @property
+    def total(self) -> float:
+        """How many they are, where one of weight 2 counts twice."""
+
     def take(self, rows: Array) -> Any:
         """Copy of some rows."""
+
+    def work(self, k: int) -> float:
+        """Multiply-adds of an evaluation with k neurons."""
 
 
 class Choice(NamedTuple):
@@ -126,12 +139,6 @@ def relevance_factors(objective: CrossEntropyObjective, theta: Array) -> Array:
     return (1 + FLOOR) / (FLOOR + squares / mean)
 
 
-def count_samples(samples: TakesRows) -> float:
-    """How many the rows are, where one of weight 2 counts twice."""
-    n = float(samples.X.shape[0])
-    return n if samples.weight is None else max(n, float(samples.weight.sum()))
-
-
 def choose_alpha(
     samples: TakesRows,
     scale: Array,
@@ -166,10 +173,10 @@ def choose_alpha(
         The best found. Source: K-fold cross-validation, Stone, Journal of the Royal
         Statistical Society B 36, 1974.
     """
-    if count_samples(samples) < FEWEST:
+    if samples.total < FEWEST:
         return Choice(np.full(2, LOWEST), False, [], np.full(2, LOWEST))
     position = _project(samples.X, scale)
-    if count_samples(samples) > MOST_SAMPLES:
+    if samples.total > MOST_SAMPLES:
         rows = _few(samples, position)
         samples, position = samples.take(rows), position[rows]
     search = _Folds(samples, position, objective_of, workers, progress)
@@ -183,6 +190,127 @@ def choose_alpha(
     for _ in range(RELEVANCE_ROUNDS):
         relevant, thetas = search.evaluate(alpha, thetas, by_relevance=True)
     return Choice(alpha, relevant < plain, search.tried, begin)
+
+
+class CrossValidation:
+    """alpha="auto": precisions that are chosen once, for all starts.
+
+    Parameters
+    ----------
+    choice : Choice
+        What the folds say.
+    max_iter : int
+        Most iterations of L-BFGS from a start, on all samples.
+    tol : float
+        It ends when no entry of the gradient exceeds this.
+    """
+
+    def __init__(self, choice: Choice, max_iter: int, tol: float) -> None:
+        self._choice, self._max_iter, self._tol = choice, max_iter, tol
+
+    @classmethod
+    def of(
+        cls,
+        samples: TakesRows,
+        settings: Settings,
+        standardisation: Standardisation,
+        start: Parameters,
+        class_shares_cost: float,
+    ) -> CrossValidation:
+        """Ask the folds, each in a thread where that is worth it."""
+        k, few = settings.n_hidden, min(1.0, MOST_SAMPLES / samples.X.shape[0])
+        threads = 1
+        if few * samples.work(k) > PARALLEL_WORK:
+            threads = count_threads(settings.n_jobs, FOLDS * max(SERIAL_WORK.values()))
+
+        def progress(alpha: Array, cost: float) -> None:
+            if settings.verbose:
+                print(
+                    f"[TwoLayerSigmoidClassifier] alpha of W1 {alpha[0]:.3g}, of W2 "
+                    f"{alpha[1]:.3g}: cost of samples left out {cost:.6f}"
+                )
+
+        with Workers(threads).started() as workers, np.errstate(over="ignore"):
+            choice = choose_alpha(
+                samples,
+                standardisation.scale,
+                lambda part: part.objective(k, standardisation),
+                lambda objective: on_grid(objective.from_parameters(start)),
+                class_shares_cost,
+                workers,
+                progress,
+            )
+        return cls(choice, settings.max_iter, settings.tol)
+
+    def choose(
+        self, objective: CrossEntropyObjective, start: Start, monitor: Monitor
+    ) -> Found:
+        """The weights given the precisions, and each feature's precision.
+
+        The same way as in the search: from its first precisions to the last, and then
+        feature by feature; the last stage alone ends at `tol`.
+        """
+        choice, half = self._choice, self._max_iter // 2
+        tol = max(self._tol, SEARCH_TOL)
+        # Of each stage: precisions, whether by relevance, most iterations, tolerance.
+        short = min(half, SEARCH_ITERATIONS), tol
+        stages = [(choice.alpha, choice.by_relevance, self._max_iter, self._tol)]
+        if choice.by_relevance:
+            stages[:0] = [(choice.alpha, True, *short)] * (RELEVANCE_ROUNDS - 1)
+            stages.insert(0, (choice.alpha, False, *short))
+        if not np.array_equal(choice.begin, choice.alpha):
+            stages.insert(0, (choice.begin, False, min(half, FIRST_ITERATIONS), tol))
+
+        def run() -> Solution:
+            solution, is_first = Solution(start.theta, [], False), True
+            for alpha, by_relevance, max_iter, tol in stages:
+                left = self._max_iter + 1 - max(1, len(monitor.history))
+                if monitor.stopped or left < 1:
+                    break
+                factors: Array | float = 1.0
+                if by_relevance:
+                    factors = relevance_factors(objective, solution.theta)
+                objective.set_precision(precision(objective, alpha, factors))
+                self._tell(monitor, alpha[0] * factors, alpha[1], objective.m)
+                solution = lbfgs(
+                    objective,
+                    solution.theta,
+                    max_iter=min(left, max_iter),
+                    tol=tol,
+                    report=monitor if is_first else _skipping_first(monitor),
+                )
+                is_first = False
+            return solution
+
+        found = monitor.follow(run, objective.value)
+        return found._replace(is_constant=choice.constant)
+
+    def _tell(
+        self, monitor: Monitor, of_W1: Array | float, of_W2: float, m: int
+    ) -> None:
+        """The precisions so far, as the estimator has them."""
+        tried = self._choice.tried
+        alpha = np.append(np.broadcast_to(of_W1, m), of_W2)
+        monitor.found = {
+            "alpha_": alpha,
+            "feature_relevance_": 1 / np.sqrt(alpha[:-1]),
+            "alpha_curve_": np.reshape([each for each, _ in tried], (-1, 2)),
+            "cv_loss_curve_": [cost for _, cost in tried],
+        }
+
+
+def _skipping_first(report: Report) -> Report:
+    """Of a run that goes on: its first report is of where the last one ended."""
+    is_first = True
+
+    def report_others(theta: Array, cost: float, steepest: float) -> bool:
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            return False
+        return report(theta, cost, steepest)
+
+    return report_others
 
 
 class _Folds:
@@ -290,7 +418,7 @@ def _few(samples: TakesRows, position: Array) -> Array:
     classes = _classes(samples)
     weight = np.ones(len(classes)) if samples.weight is None else samples.weight
     of_class = np.maximum(np.bincount(classes, weight), 1e-300)
-    part = np.maximum(MOST_SAMPLES / count_samples(samples), OF_CLASS / of_class)
+    part = np.maximum(MOST_SAMPLES / samples.total, OF_CLASS / of_class)
     rows = np.flatnonzero(np.abs(position) * LOT % 1 < part[classes])
     expected = float(np.minimum(part, 1) @ of_class)
     fair = expected / 2 < float(weight[rows].sum()) < 2 * expected
@@ -307,7 +435,7 @@ def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     Along the samples' order, by class and then by `position`, each unit of weight goes
     to the next fold: so a row of weight 2 is cut as two equal rows are.
     """
-    n, count = len(position), count_samples(samples)
+    n, count = len(position), samples.total
     n_folds = FOLDS if count < MANY else FOLDS_OF_MANY
     order = np.lexsort((position, _classes(samples)))
     weight = np.ones(n) if samples.weight is None else samples.weight

@@ -37,7 +37,6 @@ from sk_twolayer._compat import (
     check_sample_weight,
     fit_context,
 )
-from sk_twolayer._cross_validation import count_samples
 from sk_twolayer._ecosystem import (
     from_plain,
     mlp_with,
@@ -57,7 +56,6 @@ from sk_twolayer._evidence.predictive import (
     average_of_logs,
     pool,
 )
-from sk_twolayer._evidence.search import Evidence
 from sk_twolayer._labels import (
     Labels,
     drop_zero_weights,
@@ -69,9 +67,10 @@ from sk_twolayer._labels import (
     warn_of_size,
     weigh_samples,
 )
+from sk_twolayer._samples import Samples
+from sk_twolayer._settings import Settings
 from sk_twolayer._training import (
-    Samples,
-    Settings,
+    Initial,
     Trained,
     count_neurons,
     train,
@@ -497,8 +496,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 validation,
                 settings,
                 check_random_state(self.random_state),
-                initial,
-                getattr(self, "alpha_", None) if self.warm_start else None,
+                Initial(
+                    initial, getattr(self, "alpha_", None) if self.warm_start else None
+                ),
                 callbacks,
                 lambda *network: self._network_attributes(labels, *network),
             )
@@ -663,7 +663,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             return int(np.shape(coef_init[0])[-1])
         if goes_on and hasattr(self, "W1_"):
             return self.n_hidden_
-        return count_neurons(count_samples(samples))
+        return count_neurons(samples.total)
 
     def _initial(
         self, k: int, m: int, labels: Labels, coef_init: Any, intercept_init: Any
@@ -713,26 +713,14 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         labels: Labels,
         parameters: Parameters,
         standardisation: Standardisation,
-        evidence: Evidence | None = None,
+        found: dict[str, Any],
     ) -> dict[str, Any]:
-        """What `predict` needs, as attributes, and what the evidence is so far."""
-        found: dict[str, Any] = {}
-        settings = self._settings()
-        if not settings.by_evidence:
-            found = {} if settings.by_folds else {"alpha_": settings.fixed_alpha}
-        elif evidence is not None:
-            found = {
-                "alpha_": evidence.alpha,
-                "log_evidence_": evidence.log_evidence,
-                "n_effective_parameters_": evidence.n_effective,
-            }
-            if self.alpha == "ard":
-                found["feature_relevance_"] = evidence.deviations[:-1]
-        if labels.names is not None:
-            found["label_names_"] = labels.names
+        """What `predict` needs, as attributes, and what is known of alpha so far."""
+        names = {} if labels.names is None else {"label_names_": labels.names}
         return {
-            **found,
             "_covariance": None,
+            **found,
+            **names,
             **{f"{name}_": value for name, value in parameters._asdict().items()},
             "classes_": labels.classes,
             "n_outputs_": labels.n_outputs,
@@ -743,34 +731,16 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     def _store(self, labels: Labels, trained: Trained, history: list[float]) -> None:
         for stale in OPTIONAL:
             self.__dict__.pop(stale, None)
-        found = trained.evidence
         attributes = self._network_attributes(
-            labels,
-            trained.parameters,
-            trained.standardisation,
-            None if found is None else found.best,
+            labels, trained.parameters, trained.standardisation, trained.attributes
         )
         self.__dict__.update(attributes)
         # A plain tuple, so that a saved model holds no type more.
         total, mean, deviation = trained.moments
         self._moments = total, mean, deviation
-        if found is not None:
-            self._covariance = found.covariance
-            self.moderation_, self._moderation_limit = found.moderation
-            self.evidence_method_ = found.method
-            self.log_evidence_curve_ = [value for _, value in found.rounds]
-            self.alpha_curve_ = np.array([alpha for alpha, _ in found.rounds])
-            self.round_n_iter_ = found.ends
-        if trained.choice is not None and trained.alpha is not None:
-            self.alpha_ = trained.alpha
-            self.feature_relevance_ = 1 / np.sqrt(trained.alpha[:-1])
-            self.alpha_curve_ = np.reshape(
-                [a for a, _ in trained.choice.tried], (-1, 2)
-            )
-            self.cv_loss_curve_ = [cost for _, cost in trained.choice.tried]
         if hasattr(self, "feature_relevance_"):
             # No sample says anything of the weights of a constant feature.
-            self.feature_relevance_[trained.moments.deviation == 0] = 0
+            self.feature_relevance_[deviation == 0] = 0
         if trained.validation_history:
             self.validation_loss_curve_ = trained.validation_history
         self.n_iter_ = len(history) - 1

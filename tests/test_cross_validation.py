@@ -40,8 +40,8 @@ from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION
 from sk_twolayer._labels import encode_labels
+from sk_twolayer._samples import Samples
 from sk_twolayer._solvers import lbfgs
-from sk_twolayer._training import Samples
 from tests.helpers import interrupt_at, make_objective, quick
 
 

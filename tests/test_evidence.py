@@ -36,6 +36,7 @@ from sk_twolayer._evidence.curvature import Curvature
 from sk_twolayer._evidence.jacobian import standardised
 from sk_twolayer._evidence.moderation import choose_moderation, left_out
 from sk_twolayer._evidence.posterior import DensePosterior, LowRankPosterior, lanczos
+from sk_twolayer._monitor import Monitor, Start
 from sk_twolayer._start import initial_parameters
 from tests.helpers import interrupt_at, make_objective, quick
 
@@ -422,27 +423,19 @@ def test_all_rounds_share_the_iterations(data, max_iter):
 def test_training_ends_in_a_later_round(data):
     X, y = data
     objective, theta = objective_of(X, y, "binary", k=3)
-    prior, calls, rounds = Prior(objective.layout, "evidence"), [], []
+    calls = []
 
-    def report(*_):
-        calls.append(len(rounds))
-        return len(calls) == 60
+    def at_the_sixtieth(_):
+        calls.append(monitor.found)
+        return len(calls) == 59
 
-    found = _evidence.maximise_evidence(
-        objective,
-        prior,
-        theta,
-        np.ones(2),
-        max_iter=1000,
-        tol=1e-4,
-        rng=np.random.RandomState(0),
-        report=report,
-        progress=rounds.append,
-    )
-    assert len(found.history) == len(calls) == 60 and calls[-1] > 1
+    monitor = Monitor(callback=at_the_sixtieth)
+    way = _evidence.EvidenceMaximisation("evidence", np.ones(2), 1000, 1e-4)
+    found = way.choose(objective, Start(theta, np.random.RandomState(0)), monitor)
+    assert len(monitor.history) == 60 and "log_evidence_" in calls[-1]
     # The round that was ended is not believed.
-    earlier = max(value for _, value in found.rounds[:-1])
-    assert earlier - _evidence.GAIN < found.best.log_evidence <= earlier
+    earlier = max(found.attributes["log_evidence_curve_"][:-1])
+    assert earlier - _evidence.GAIN < found.attributes["log_evidence_"] <= earlier
 
 
 def test_precisions_have_an_upper_bound(monkeypatch):

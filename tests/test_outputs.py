@@ -14,10 +14,11 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import LabelBinarizer
 
 from sk_twolayer import TwoLayerSigmoidClassifier, inspection, network
+from sk_twolayer._alpha import FixedAlpha
 from sk_twolayer._engine.moments import standardise
-from sk_twolayer._engine.threads import Workers
 from sk_twolayer._labels import Labels
-from sk_twolayer._training import Samples, Settings, _objective, _penalise
+from sk_twolayer._samples import Samples
+from sk_twolayer._settings import Settings
 from tests.helpers import gradient_by_parameters, pack, quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -58,13 +59,9 @@ def test_what_the_solver_sees_is_the_equations(
     labels = Labels(np.arange(Y.shape[1]), y, Y.shape[1], activation)
     given = sparse.csr_array(X) if is_sparse else X
     weights = None if weight is None else weight.astype(float)
-    objective = _objective(
-        Samples(given, labels, weights),
-        settings,
-        standardise(given, 0.7, weights),
-        Workers(),
-    )
-    _penalise(objective, settings, objective.total)
+    scales = None if solver == "gd" else standardise(given, 0.7, weights)
+    objective = Samples(given, labels, weights).objective(4, scales)
+    FixedAlpha(settings).penalise(objective, objective.total)
     K = Y.shape[1]
     shapes = [(4, X.shape[1]), (4, 1), (K, 4), (K, 1)]
     parameters = network.Parameters(*(rng.normal(size=s) for s in shapes))

@@ -346,8 +346,8 @@ def _a_run():
     weights = Parameters(*map(np.zeros, [(8, 10), (8, 1), (1, 8), (1, 1)]))
     scales = Standardisation(np.zeros(10), np.ones(10))
     moments = Moments(1.0, np.zeros(10), np.ones(10))
-    trained = Trained(weights, scales, moments, 0.0, [0.0], [], None)
-    return _Run(trained, 0.0, True, False)
+    trained = Trained(weights, scales, moments, 0.0, [0.0], [], {"alpha_": 1.0})
+    return _Run(trained, 0.0, True)
 
 
 @pytest.mark.parametrize("of_a_thread", [True, False])

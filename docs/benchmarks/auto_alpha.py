@@ -6,7 +6,7 @@ from _datasets import real
 from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
-from sk_twolayer import TwoLayerSigmoidClassifier, _training
+from sk_twolayer import TwoLayerSigmoidClassifier, _settings
 
 warnings.simplefilter("ignore")
 ALPHAS = [0.0, 0.1, 0.3, 1.0, 3.0]
@@ -29,7 +29,7 @@ def losses(options, X, y, seed):
         X, X_test = ((Z - mean) / deviation for Z in (X, X_test))
     found = []
     for alpha in ALPHAS:
-        _training.AUTO_ALPHA = dict.fromkeys(_training.AUTO_ALPHA, alpha)
+        _settings.AUTO_ALPHA = dict.fromkeys(_settings.AUTO_ALPHA, alpha)
         model = TwoLayerSigmoidClassifier(random_state=seed, **options).fit(X, y)
         found.append(log_loss(y_test, model.predict_proba(X_test), labels=np.unique(y)))
     return np.log(found) - np.log(np.min(found))

@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import Prior
-from sk_twolayer._evidence.covariance import Covariance
 from sk_twolayer._evidence.curvature import Curvature
 from sk_twolayer._evidence.moderation import choose_moderation
 from sk_twolayer._evidence.posterior import Posterior
 from sk_twolayer._evidence.predictive import Moderation
+from sk_twolayer._monitor import Found, Monitor, Start
 from sk_twolayer._solvers import Report, lbfgs
 
 Array = NDArray[Any]
@@ -91,43 +91,6 @@ class Evidence(NamedTuple):
     def n_effective(self) -> float:
         """Sum over all variables of the part that the data determine."""
         return float(self.posterior.well_determined.sum())
-
-
-class EvidenceSolution(NamedTuple):
-    """What `maximise_evidence` returns.
-
-    Attributes
-    ----------
-    best : Evidence
-        That of the highest log evidence.
-    covariance : Covariance
-        That of Z2 under the Gaussian about its theta that predictions are made with.
-    moderation : Moderation
-        How much of its variance moderates predictions.
-    method : {"exact", "kernel", "lanczos"}
-        How A was handled.
-    history : list of float
-        Cost at the start and after each iteration, in nats; each at the precisions of
-        its round.
-    rounds : list of tuple of (ndarray of shape (n_groups,), float)
-        Precisions that were tried, and their log evidence in nats.
-    ends : list of int
-        Iterations done at the end of each round.
-    converged : bool
-        Whether the last round reached the tolerance.
-    interrupted : bool
-        Whether Ctrl-C ended training.
-    """
-
-    best: Evidence
-    covariance: Covariance
-    moderation: Moderation
-    method: str
-    history: list[float]
-    rounds: list[tuple[Array, float]]
-    ends: list[int]
-    converged: bool
-    interrupted: bool
 
 
 class _Whitened:
@@ -325,80 +288,107 @@ class _Search:
         return found
 
 
-def maximise_evidence(
-    objective: CrossEntropyObjective,
-    prior: Prior,
-    start: Array,
-    alpha: Array,
-    *,
-    max_iter: int,
-    tol: float,
-    rng: np.random.RandomState,
-    report: Report,
-    progress: Callable[[Evidence], None],
-) -> EvidenceSolution:
-    """Choose the precisions by their evidence, and the weights given them.
+class EvidenceMaximisation:
+    """alpha="evidence" or "ard": precisions that each start chooses for itself.
+
+    Source: MacKay, Neural Computation 4, 1992, "A practical Bayesian framework for
+    backpropagation networks".
 
     Parameters
     ----------
-    objective : CrossEntropyObjective
-        Centred and scaled by the features' standard deviations; its penalty is set
-        here.
-    prior : Prior
+    kind : {"evidence", "ard"}
         The groups of weights.
-    start : ndarray of shape (p,), float64
-        Weights to begin with.
-    alpha : ndarray of shape (n_groups,), float64
-        Precisions to begin with.
+    begin : ndarray of shape (n_groups,), float64, or None
+        Precisions to begin with; of another shape or None they are 1.
     max_iter : int
         Most iterations of L-BFGS, in all rounds together.
     tol : float
         The last round ends when no entry of the gradient exceeds this.
-    rng : RandomState
-        Draws where rounds begin.
-    report : callable
-        Called after each iteration; True ends training.
-    progress : callable
-        Called after each round with its evidence.
-
-    Returns
-    -------
-    EvidenceSolution
-        Weights, precisions and history. Source: MacKay, Neural Computation 4, 1992,
-        "A practical Bayesian framework for backpropagation networks".
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If interrupted before the first iteration was done.
-    FloatingPointError
-        If weights or cost are not finite.
     """
-    search = _Search(objective, prior, max_iter, rng, report, progress)
-    interrupted = False
-    try:
-        search.run(start, alpha, tol)
-    except KeyboardInterrupt:
-        if len(search.history) < 2:
-            raise
-        search.salvage()
-        interrupted = True
-    best = search.best
-    assert best is not None
-    covariance, roots = search.curvature.predictive(
-        best.theta, prior.precision(best.alpha), best.posterior
-    )
-    moderation = Moderation()
-    if roots is not None:
-        moderation = choose_moderation(objective, best.theta, covariance, roots)
-    return EvidenceSolution(
-        best,
-        covariance,
-        moderation,
-        search.curvature.method,
-        search.history,
-        search.rounds,
-        search.ends,
-        search.converged,
-        interrupted,
-    )
+
+    def __init__(
+        self, kind: str, begin: Array | None, max_iter: int, tol: float
+    ) -> None:
+        self._kind, self._begin = kind, begin
+        self._max_iter, self._tol = max_iter, tol
+
+    def choose(
+        self, objective: CrossEntropyObjective, start: Start, monitor: Monitor
+    ) -> Found:
+        """The precisions of the highest evidence, and the weights given them.
+
+        The objective is in the variables of standardised features. After Ctrl-C the
+        best so far; before the first iteration was done a KeyboardInterrupt.
+        """
+        prior = Prior(objective.layout, self._kind)
+        alpha = self._begin
+        if alpha is None or np.shape(alpha) != (prior.n_groups,):
+            alpha = np.full(prior.n_groups, INITIAL)
+        rounds = _Rounds(self._kind, monitor)
+        search = _Search(objective, prior, self._max_iter, start.rng, monitor, rounds)
+        interrupted = False
+        try:
+            search.run(start.theta, alpha, self._tol)
+        except KeyboardInterrupt:
+            if len(search.history) < 2:
+                raise
+            search.salvage()
+            interrupted = True
+        except FloatingPointError:
+            return Found(start.theta, np.nan, np.inf, False, {})
+        best = search.best
+        assert best is not None
+        covariance, roots = search.curvature.predictive(
+            best.theta, prior.precision(best.alpha), best.posterior
+        )
+        moderation = Moderation()
+        if roots is not None:
+            moderation = choose_moderation(objective, best.theta, covariance, roots)
+        attributes = {
+            **rounds.attributes(best),
+            "_covariance": covariance,
+            "moderation_": moderation.part,
+            "_moderation_limit": moderation.limit,
+            "evidence_method_": search.curvature.method,
+            "log_evidence_curve_": [value for _, value in search.rounds],
+            "alpha_curve_": np.array([alpha for alpha, _ in search.rounds]),
+            "round_n_iter_": search.ends,
+        }
+        return Found(
+            best.theta,
+            best.cost,
+            -best.log_evidence,
+            search.converged,
+            attributes,
+            interrupted,
+        )
+
+
+class _Rounds:
+    """Follows the rounds of the evidence, for callbacks, and prints them."""
+
+    def __init__(self, kind: str, monitor: Monitor) -> None:
+        self._kind, self._monitor, self._count = kind, monitor, 0
+
+    def __call__(self, found: Evidence) -> None:
+        self._monitor.found = self.attributes(found)
+        self._count += 1
+        if self._monitor.title is not None:
+            low, high = found.alpha[:-1].min(), found.alpha[:-1].max()
+            of_W1 = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+            print(
+                f"{self._monitor.title} round {self._count:9d}  log evidence "
+                f"{found.log_evidence:12.4f}  alpha of W1 {of_W1}, of W2 "
+                f"{found.alpha[-1]:.3g}  well-determined {found.gamma.sum():.1f}"
+            )
+
+    def attributes(self, found: Evidence) -> dict[str, Any]:
+        """What the evidence says, as the estimator has it."""
+        attributes = {
+            "alpha_": found.alpha,
+            "log_evidence_": found.log_evidence,
+            "n_effective_parameters_": found.n_effective,
+        }
+        if self._kind == "ard":
+            attributes["feature_relevance_"] = found.deviations[:-1]
+        return attributes
