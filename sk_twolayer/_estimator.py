@@ -49,6 +49,7 @@ from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import Output, choose_output
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
+from sk_twolayer._evidence.curvature import most_neurons
 from sk_twolayer._evidence.predictive import (
     Moderation,
     Predictive,
@@ -280,9 +281,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         Precisions that were tried.
     round_n_iter_ : list of int
         Iterations of `loss_curve_` done at the end of each round of the evidence.
-    evidence_method_ : {"exact", "kernel", "lanczos"}
-        How the Gauss-Newton matrix was handled: whole, by its n K rows where these are
-        fewer than parameters, or estimated from products.
+    evidence_method_ : {"exact", "kernel"}
+        How the Gauss-Newton matrix was handled: whole, or by its n K rows where these
+        are fewer than parameters.
     moderation_ : float
         Part of Z2's variance that `predict_proba` counts where the training samples
         are, in [0, 1], chosen by leave-one-out; 1 where there are 20 samples a
@@ -663,7 +664,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             return int(np.shape(coef_init[0])[-1])
         if goes_on and hasattr(self, "W1_"):
             return self.n_hidden_
-        return count_neurons(samples.total)
+        k = count_neurons(samples.total)
+        if self._settings().by_evidence:
+            most = most_neurons(samples.n, samples.m, samples.labels.n_outputs)
+            k = max(1, min(k, most))
+        return k
 
     def _initial(
         self, k: int, m: int, labels: Labels, coef_init: Any, intercept_init: Any
