@@ -286,8 +286,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         are fewer than parameters.
     moderation_ : float
         Part of Z2's variance that `predict_proba` counts where the training samples
-        are, in [0, 1], chosen by leave-one-out; 1 where there are 20 samples a
-        parameter. Away from them, what is more than any of them had counts whole.
+        are, in [0, 1], chosen by leave-one-out. Away from them, what is more than any
+        of them had counts whole.
     estimators_ : list of TwoLayerSigmoidClassifier
         The `n_init` networks, the best first; only with `committee`. The attributes
         here are the first one's.

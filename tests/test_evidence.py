@@ -11,6 +11,7 @@ from sklearn.datasets import (
     make_multilabel_classification,
 )
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import log_loss
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -623,9 +624,6 @@ def test_moderation_of_noise_and_of_separate_classes():
     separate.moderation_ = 0.0
     plain = network.forward(X.T, *separate._parameters(), output="softmax").A2.T
     np.testing.assert_allclose(separate.predict_proba(X), plain, atol=1e-12)
-    # With 20 samples a parameter there is nothing to choose.
-    X, y = problem("binary", n=700)
-    assert quick(n_hidden=2, alpha="evidence").fit(X, y).moderation_ == 1.0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -635,6 +633,27 @@ def test_a_few_samples_at_a_time_give_the_same(kind, monkeypatch, compared):
     monkeypatch.setattr(_covariance, "ROWS_SIZE", 400)
     choose_moderation(*arguments)
     np.testing.assert_allclose(*compared)
+
+
+def test_separate_classes_are_sure_at_every_size():
+    """Log-loss falls as samples are added: nothing ends at some number a parameter."""
+    losses = []
+    for n in (300, 600, 819, 821, 1500):
+        rng = np.random.RandomState(0)
+        y = rng.randint(0, 2, 2 * n)
+        X = rng.normal(size=(2 * n, 2)) + 8 * y[:, None]
+        model = quick(n_hidden=10, alpha="evidence").fit(X[:n], y[:n])
+        losses.append(log_loss(y[n:], model.predict_proba(X[n:])))
+    assert max(losses) < 0.01 and losses[3] < 1.5 * losses[2]
+
+
+def test_probabilities_of_rare_events_sum_to_their_number():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(20_000, 5)), np.zeros(20_000, int)
+    X[:20] += 2.5
+    y[:20] = 1
+    model = quick(n_hidden=10, alpha="evidence").fit(X, y)
+    assert model.predict_proba(X)[:, 1].sum() == pytest.approx(20, abs=2)
 
 
 def test_rounding_leaves_no_negative_variance():
@@ -662,7 +681,6 @@ def test_many_samples_are_thinned(monkeypatch, compared):
         standardisation=standardise(X, 0.0, weight),
     )
     assert few.value(theta) == pytest.approx(expected.value(theta))
-    monkeypatch.setattr(_curvature, "MANY", 100)
     objective, theta, covariance, roots = chosen(X, y, "binary")
     choose_moderation(objective.thinned(3), theta, covariance, roots)
     monkeypatch.setattr(_moderation, "MOST_SAMPLES", 250)

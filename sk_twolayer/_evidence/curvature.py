@@ -36,8 +36,6 @@ Roots = Callable[[Array, Array, Array], Array]
 LARGEST = 3000
 # Entries of the rows of H that are held, 80 MB.
 MOST_ROWS = 10_000_000
-# Samples a parameter above which the posterior is narrow.
-MANY = 20
 # Entries of a product of a few samples' columns; and samples at a time.
 PRODUCTS, FEWEST, MOST = 2**21, 16, 256
 
@@ -93,25 +91,20 @@ class Curvature:
 
     def predictive(
         self, theta: Array, precision: Array, posterior: Posterior
-    ) -> tuple[Covariance, Roots | None]:
+    ) -> tuple[Covariance, Roots]:
         """The covariance of Z2 that predictions have, and the curvature's roots.
 
-        Where the training samples are not many, the cost's curvature is its mean over
-        the posterior of Z2, and not that at theta: there, samples that are classified
-        with certainty have none, and A would be the prior's alone. (Opper and
-        Archambeau, Neural Computation 21, 2009, equation 16, of which this is the
-        first iteration.)
+        The cost's curvature is its mean over the posterior of Z2, and not that at
+        theta: there, samples that are classified with certainty have none, and A would
+        be the prior's alone. (Opper and Archambeau, Neural Computation 21, 2009,
+        equation 16, of which this is the first iteration.)
 
         The roots are a function that gives C (b, K, K) of samples X (b, m + 1),
-        T (b, k) and Z2 (b, K), C'C being the mean curvature; None where it is that at
-        theta.
+        T (b, k) and Z2 (b, K), C'C being the mean curvature.
         """
         objective = self.objective
         k, K = objective.k, objective.n_outputs
-        # Of many samples a parameter the posterior is narrow: nothing is averaged away.
         covariance = posterior.covariance(k, K)
-        if objective.total > MANY * objective.size:
-            return covariance, None
         output, W2 = objective.output, self._W2(theta)
 
         def mean_roots(X: Array, T: Array, Z2: Array) -> Array:

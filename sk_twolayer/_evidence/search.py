@@ -25,7 +25,6 @@ from sk_twolayer._engine.prior import Prior
 from sk_twolayer._evidence.curvature import Curvature
 from sk_twolayer._evidence.moderation import choose_moderation
 from sk_twolayer._evidence.posterior import Posterior
-from sk_twolayer._evidence.predictive import Moderation
 from sk_twolayer._monitor import Found, Monitor, Start
 from sk_twolayer._solvers import Report, lbfgs
 
@@ -341,9 +340,7 @@ class EvidenceMaximisation:
         covariance, roots = search.curvature.predictive(
             best.theta, prior.precision(best.alpha), best.posterior
         )
-        moderation = Moderation()
-        if roots is not None:
-            moderation = choose_moderation(objective, best.theta, covariance, roots)
+        moderation = choose_moderation(objective, best.theta, covariance, roots)
         attributes = {
             **rounds.attributes(best),
             "_covariance": covariance,
