@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -44,7 +45,7 @@ from sk_twolayer._ecosystem import (
     to_shares,
     weight_importances,
 )
-from sk_twolayer._engine.forward import Network, input_gradients
+from sk_twolayer._engine.forward import GRADIENT_ROWS, Network, input_gradients
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import Output, choose_output
 from sk_twolayer._engine.standardisation import Standardisation
@@ -86,6 +87,8 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 DTYPES = [np.float64, np.float32]
 # Of a saved model; raised when the attributes of a fitted model change. 0.1.0 is 1.
 STATE_FORMAT = 1
+# Step of central differences, in deviations of a feature: eps^(1/3).
+STEP = float(np.finfo(float).eps) ** (1 / 3)
 # Entries of loss_curve_ that `partial_fit` keeps: it copies them.
 CURVE_LENGTH = 10_000
 # What only some fits add to a model, and is gone after a fit that does not.
@@ -953,7 +956,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     @like_its_input
     def input_gradient(self, X: MatrixLike) -> Array:
-        """Gradient of the probabilities by the features, in closed form.
+        """Gradient of the probabilities by the features.
 
         For sensitivity and saliency: to first order, how much a probability moves with
         a feature. See `sk_twolayer.inspection.SensitivityDisplay`.
@@ -968,8 +971,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ndarray of shape (n, m) or (n, K, m), float64
             Gradient dA2/dX, in probability per unit of the feature; of two classes
             that of the second, else one for each class or label. Source: the chain
-            rule, A2 (1 - A2) W2 diag(A1 (1 - A1)) W1, at the most probable weights and
-            without moderation. Of a committee the mean of its members'.
+            rule, A2 (1 - A2) W2 diag(A1 (1 - A1)) W1; after a fit by the evidence,
+            whose moderation depends on X too, central differences of the moderated
+            probabilities. Of a committee the mean of its members'.
 
         Raises
         ------
@@ -981,12 +985,35 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         check_is_fitted(self)
         samples = self._validate(X, reset=False)
         members = getattr(self, "estimators_", [self])
-        of_all = [
-            input_gradients(samples, model._parameters(), self.out_activation_)
-            for model in members
-        ]
-        gradients = average(of_all)
+        gradients = average([model._input_gradients(samples) for model in members])
         return gradients[:, 0] if self.n_outputs_ == 1 else gradients
+
+    def _input_gradients(self, samples: Any) -> Array:
+        """Of one network (n, K, m)."""
+        if not self._is_moderated:
+            return input_gradients(samples, self._parameters(), self.out_activation_)
+        output, (n, m) = self._output(), samples.shape
+        result = np.empty((n, self.n_outputs_, m))
+        for start in range(0, n, GRADIENT_ROWS):
+            block = samples[start : start + GRADIENT_ROWS]
+            block = block.toarray() if sparse.issparse(block) else block.astype(float)
+            # The step at which rounding costs as much as the third derivative does.
+            steps = STEP / self._standardisation.scale
+            for i, step in enumerate(steps):
+                both = [block.copy(), block.copy()]
+                both[0][:, i] += step
+                both[1][:, i] -= step
+                columns = output.columns(self.n_outputs_)
+                above, below = (
+                    self._apply(each, output.probabilities, columns) for each in both
+                )
+                slope = (above - below) / (both[0][:, i] - both[1][:, i])[:, None]
+                result[start : start + len(block), :, i] = slope[:, -self.n_outputs_ :]
+        return result
+
+    @property
+    def _is_moderated(self) -> bool:
+        return self._covariance is not None and hasattr(self, "moderation_")
 
     def _output(self) -> Output:
         return choose_output(self.out_activation_, self.n_outputs_)
@@ -1003,6 +1030,16 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         After a fit by the evidence `uncertain` makes of Z2 what the function takes.
         """
         samples = self._validate(X, ensure_all_finite=False, reset=False)
+        return self._apply(samples, function, n_columns, uncertain)
+
+    def _apply(
+        self,
+        samples: Any,
+        function: Callable[[Array, Array], None],
+        n_columns: int,
+        uncertain: Callable[..., Array] | None = Predictive.moderate,
+    ) -> Array:
+        """`_forward` of samples that are checked."""
         change = None
         if self._covariance is not None and uncertain is not None:
             predictive = Predictive(

@@ -23,6 +23,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier, inspection, network
+from sk_twolayer._engine.forward import input_gradients
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -67,8 +68,8 @@ def fitted(kind, **options):
         "multiclass": np.eye(3)[score.argmax(axis=1)].T,
         "multilabel": (score > 0).astype(float).T,
     }[kind]
-    model = TwoLayerSigmoidClassifier(4, alpha=1.0, random_state=0, **options).fit(X, y)
-    return model, X, y, Y
+    options = {"alpha": 1.0, "random_state": 0} | options
+    return TwoLayerSigmoidClassifier(4, **options).fit(X, y), X, y, Y
 
 
 KINDS = ["binary", "multiclass", "multilabel"]
@@ -300,6 +301,31 @@ def test_input_gradient_matches_finite_differences(kind, is_sparse):
         np.testing.assert_allclose(gradient[..., j], difference, rtol=1e-5, atol=1e-8)
     with pytest.raises(NotFittedError):
         TwoLayerSigmoidClassifier().input_gradient(X)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_the_evidence_all_that_looks_at_the_model_sees_what_it_predicts(kind):
+    model, X, y, _ = fitted(kind, alpha="evidence")
+    model.moderation_ = 0.5
+    # The gradient, of which plain differences of the probabilities have fewer digits.
+    gradient = model.input_gradient(X)
+    step = np.array([1e-5, 0, 0])
+    difference = (model.predict_proba(X + step) - model.predict_proba(X - step)) / 2e-5
+    if kind == "binary":
+        gradient, difference = gradient[:, None], difference[:, 1:]
+    np.testing.assert_allclose(gradient[..., 0], difference, rtol=1e-4, atol=1e-7)
+    plain = input_gradients(X, model._parameters(), model.out_activation_)
+    assert np.abs(gradient - plain).max() > 1e-3
+    # The trace, to its last row.
+    pages = inspection.trace(model, X, y)
+    proba = model.predict_proba(X).T[-len(pages.moderated) :]
+    np.testing.assert_allclose(pages.moderated, proba, rtol=1e-9)
+    assert np.abs(pages["A2"].values - proba).max() > 1e-3
+    assert str(pages).splitlines()[-1].startswith("P = s")
+    # Without the covariance there is no such step.
+    pages = inspection.trace(model.drop_covariance(), X, y)
+    assert pages.moderation is None
+    np.testing.assert_array_equal(pages.moderated, pages["A2"].values)
 
 
 def test_loss_curve_display():

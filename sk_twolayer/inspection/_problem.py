@@ -176,6 +176,32 @@ def problem_of_estimator(estimator: Any, X: Any, y: Any) -> Problem:
     )
 
 
+def moderation_of(estimator: Any, X: Any) -> Array | None:
+    """What a fit by the evidence multiplies Z2 with: (K, n), or None where nothing.
+
+    Parameters
+    ----------
+    estimator : TwoLayerSigmoidClassifier, Pipeline or search such as GridSearchCV
+        Fitted.
+    X : array-like or sparse matrix of shape (n, m), float
+        Samples in rows.
+
+    Returns
+    -------
+    ndarray of shape (K, n), float64, or None
+        Factors in [0, 1]: ``predict_proba`` is the sigmoid, or softmax, of their
+        product with Z2. A committee has none of its own.
+    """
+    estimator, X, _ = inner_network(estimator, X)
+    if not estimator._is_moderated or hasattr(estimator, "estimators_"):
+        return None
+    moderated = estimator.decision_function(X)
+    Z2, _ = estimator.decision_function(X, return_std=True)
+    # Where Z2 is 0 any factor leaves it there.
+    factor = np.divide(moderated, Z2, out=np.ones_like(Z2), where=Z2 != 0)
+    return np.asarray(factor, dtype=float).reshape(len(Z2), -1).T
+
+
 def output_names(estimator: Any) -> list[str]:
     """What each output of a fitted estimator is the probability of.
 

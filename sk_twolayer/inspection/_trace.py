@@ -23,6 +23,7 @@ from sk_twolayer.inspection._explorer import (
 )
 from sk_twolayer.inspection._problem import (
     Problem,
+    moderation_of,
     problem_of_estimator,
     problem_of_parameters,
 )
@@ -262,12 +263,28 @@ class Trace:
         shapes = [f"# {m.shape_text}" for m in self]
         sides = [" x ".join(filter(None, map(MEANINGS.get, m.axes))) for m in self]
         columns = [codes, shapes, sides, [_glance(m) for m in self]]
+        if self.moderation is not None:
+            last = "softmax" if self.output == "softmax" else "sigmoid"
+            n, K = self.sizes["n"], self.sizes["K"]
+            columns[0].append(f"P = {last}(moderation * Z2)")
+            columns[1].append(f"# (K, n) = {(K, n)}")
+            columns[2].append("predict_proba")
+            columns[3].append(_first(self.moderated))
         widths = [max(map(len, column)) for column in columns]
         table = [
             "  ".join(map(str.ljust, row, widths)).rstrip()
             for row in zip(*columns, strict=True)
         ]
         return "\n".join([f"# {self.summary()}", *table])
+
+    @property
+    def moderated(self) -> Array:
+        """A2 of the moderated Z2 (K, n): what ``predict_proba`` says."""
+        Z2 = self["Z2"].values
+        if self.moderation is not None:
+            Z2 = self.moderation * Z2
+        activation = network.softmax if self.output == "softmax" else network.sigmoid
+        return activation(Z2)
 
     def _code(self, name: str) -> str:
         """How the matrix is computed, as Python; empty for a given one."""
@@ -529,16 +546,21 @@ def _line(code: str, name: str, value: Any) -> list[str]:
 
 def _glance(matrix: MatrixTrace) -> str:
     """The first entries of the first row."""
-    first = matrix.values[0]
-    text = " ".join(f"{value:.3g}" for value in first[:3])
-    return text + (" ..." if matrix.values.size > 3 else "")
+    return _first(matrix.values)
+
+
+def _first(values: Array) -> str:
+    text = " ".join(f"{value:.3g}" for value in values[0, :3])
+    return text + (" ..." if values.size > 3 else "")
 
 
 def trace(estimator: Any, X: Any, y: Any) -> Trace:
     """Every matrix of one forward and backward pass of a fitted model.
 
     The gradients are the article's: of the mean cross-entropy, each sample counting
-    once and without the penalty. Of a pipeline X is what reaches the network.
+    once and without the penalty. Of a pipeline X is what reaches the network. After a
+    fit by the evidence the moderation is one more step, after which the last row is
+    what ``predict_proba`` says; the gradients are those without it.
 
     Parameters
     ----------
@@ -574,7 +596,8 @@ def trace(estimator: Any, X: Any, y: Any) -> Trace:
     >>> trace(model, X, y)["dW1"]
     dW1 (k, m) = (5, 4): one row a hidden neuron, one column a feature
     """
-    return Trace(problem_of_estimator(estimator, X, y))
+    moderation = moderation_of(estimator, X)
+    return Trace(problem_of_estimator(estimator, X, y), moderation=moderation)
 
 
 def from_parameters(
