@@ -19,6 +19,7 @@ from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.partition import Partition
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers, evaluation_work
 from sk_twolayer._labels import Labels, class_counts
@@ -119,10 +120,11 @@ class Samples(NamedTuple):
     ) -> CrossEntropyObjective:
         """Their mean cross-entropy, of a network with k neurons."""
         labels = self.labels
-        return CrossEntropyObjective(
+        partition = Partition(
             Block(self.X, labels.targets, self.weight),
             Layout(self.m, k, labels.n_outputs),
             choose_output(labels.activation, labels.n_outputs),
             standardisation=standardisation,
             workers=workers,
         )
+        return CrossEntropyObjective(partition)

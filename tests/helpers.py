@@ -6,6 +6,7 @@ from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.partition import Partition
 from sk_twolayer._engine.sums import BlockSums, OneOutputSums
 from sk_twolayer.network import Parameters
 
@@ -15,9 +16,10 @@ def quick(**options):
     return TwoLayerSigmoidClassifier(**defaults | options)
 
 
-def make_objective(X, targets, k, K, output, sample_weight=None, **options):
+def make_objective(X, targets, k, K, output, sample_weight=None, alpha=0.0, **options):
     samples, layout = Block(X, targets, sample_weight), Layout(X.shape[1], k, K)
-    return CrossEntropyObjective(samples, layout, output, **options)
+    partition = Partition(samples, layout, output, **options)
+    return CrossEntropyObjective(partition, alpha=alpha)
 
 
 def before_each_block(monkeypatch, function):

@@ -13,9 +13,12 @@ from scipy.optimize import approx_fprime
 
 from sk_twolayer import network
 from sk_twolayer._engine import blocks as _blocks
+from sk_twolayer._engine import partition as _partition
+from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.forward import Network
 from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.partition import ExactPartition, ExactSum
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
 from tests.helpers import gradient_by_parameters, make_objective, pack
@@ -291,3 +294,73 @@ def test_a_copied_objective_is_the_same_objective(way, form, activation, outputs
         found_cost, found = copied.value_and_gradient(theta)
     assert found_cost == cost
     np.testing.assert_array_equal(found, gradient)
+
+
+@pytest.mark.parametrize("form", ["kept", "not kept", "sparse"])
+@pytest.mark.parametrize("activation, outputs", [("logistic", 1), ("softmax", 3)])
+def test_exact_sums_do_not_tell_how_samples_lie(monkeypatch, form, activation, outputs):
+    """Which place has which samples, in what order, and its threads: the same bits."""
+    monkeypatch.setattr(_partition, "PIECE_ROWS", 130)
+    rng = np.random.default_rng(0)
+    X, scales = off_centre(2, np.float64)
+    targets = rng.integers(0, max(outputs, 2), len(X)).astype(np.int8)
+    weight = rng.uniform(0.5, 2, len(X))
+    output = choose_output(activation, outputs)
+    layout = Layout(X.shape[1], 3, outputs)
+    theta = rng.normal(size=layout.size)
+    with patch.object(_blocks, "KEPT_BYTES", 0 if form == "not kept" else 10**9):
+        whole = make_objective(
+            sparse.csr_array(X) if form == "sparse" else X,
+            targets,
+            3,
+            outputs,
+            output,
+            sample_weight=weight,
+            standardisation=scales,
+        )
+    arrays = []
+    for few in np.array_split(np.arange(len(X)), [100, 101, 450]):
+        rows = sparse.csr_array(X[few]) if form == "sparse" else X[few]
+        arrays.append(Block(rows, targets[few], weight[few]))
+
+    def sums(places, threads):
+        partitions = [
+            ExactPartition(
+                [arrays[i] for i in place],
+                layout,
+                output,
+                standardisation=scales,
+                workers=Workers(threads),
+                keep=form == "kept",
+            )
+            for place in places
+        ]
+        partitions = pickle.loads(pickle.dumps(partitions))
+        found = []
+        for partition in partitions:
+            with partition.workers.started():
+                found.append(partition.exact_gradient(theta, 1 / whole.total))
+                cost = partition.exact_cost(theta).rounded()
+                assert cost[0] == found[-1].rounded()[0]
+        assert sum(p.total for p in partitions) == pytest.approx(whole.total)
+        return ExactSum.of(found).rounded()
+
+    once = sums([[0, 1, 2, 3]], 1)
+    for places, threads in [
+        ([[0, 1, 2, 3]], 3),
+        ([[3], [1, 0], [2]], 1),
+        ([[2, 3], [0], [1]], 2),
+    ]:
+        np.testing.assert_array_equal(sums(places, threads), once)
+    cost, gradient = whole.value_and_gradient(theta)
+    assert once[0] / whole.total == pytest.approx(cost, rel=1e-13)
+    np.testing.assert_allclose(once[1:], gradient, rtol=1e-11, atol=1e-15)
+
+
+def test_exact_sums_keep_what_rounding_takes():
+    terms = [1e16, 1.0, -1e16, 3e-10, 1e9, -1e9, -1.0]
+    for order in ([0, 1, 2, 3, 4, 5, 6], [6, 4, 0, 3, 5, 2, 1], [3, 2, 6, 1, 5, 0, 4]):
+        parts = [ExactSum(1), ExactSum(1)]
+        for i in order:
+            parts[i % 2].add(np.array([terms[i]]))
+        assert ExactSum.of(parts).rounded()[0] == pytest.approx(3e-10, rel=1e-6)

@@ -24,6 +24,7 @@ from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.moments import standardise
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.partition import Partition
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time)
 # In both precisions more than the 32 MB up to which samples are kept standardised.
@@ -34,12 +35,13 @@ N, M, K = 300_000, 30, 10
 def test_evaluation(benchmark, dtype):
     """Cost and gradient, which L-BFGS asks for once or a little more an iteration."""
     X, y = samples(N, M, dtype)
-    objective = CrossEntropyObjective(
+    partition = Partition(
         Block(X, y.astype(np.int8)),
         Layout(M, K, 1),
         choose_output("logistic", 1),
         standardisation=standardise(X, 0.0),
     )
+    objective = CrossEntropyObjective(partition)
     theta = 0.1 * np.random.default_rng(0).normal(size=objective.size)
     with objective.workers.started():
         benchmark(objective.value_and_gradient, theta)

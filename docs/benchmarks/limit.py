@@ -13,6 +13,7 @@ from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.partition import Partition
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers, count_threads
 
@@ -33,14 +34,14 @@ def limit(dtype, cores):
 
 def ours(dtype, cores):
     X, y = samples(N, M, dtype)
-    objective = CrossEntropyObjective(
+    partition = Partition(
         Block(X, y.astype(np.int8)),
         Layout(M, K, 1),
         choose_output("logistic", 1),
-        alpha=1.0,
         standardisation=Standardisation(np.zeros(M), np.ones(M)),
         workers=Workers(cores),
     )
+    objective = CrossEntropyObjective(partition, alpha=1.0)
     theta = 0.1 * np.random.default_rng(0).normal(size=objective.size)
     with objective.workers.started():
         return [seconds(lambda: objective.value_and_gradient(theta)) for _ in range(40)]

@@ -44,7 +44,11 @@ def make(path, mapped, k, threads):
         Block, Layout = engine("blocks").Block, engine("layout").Layout
     except ImportError:
         return CrossEntropyObjective(X, y, k, 1, output, **options)
-    return CrossEntropyObjective(Block(X, y), Layout(X.shape[1], k, 1), output, **options)
+    samples = Block(X, y), Layout(X.shape[1], k, 1), output
+    try:
+        return CrossEntropyObjective(engine("partition").Partition(*samples, **options))
+    except ImportError:
+        return CrossEntropyObjective(*samples, **options)
 
 last = None
 for line in sys.stdin:

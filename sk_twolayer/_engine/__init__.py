@@ -16,6 +16,9 @@ stays in a core's cache until it has been added up. Its words, from small to lar
 - A *share* is the run of blocks that one worker sums, in a thread of its own and with
   its own buffers (`sums`, `threads`). Shares are added in a fixed order: the same number
   of threads always gives the same sums.
+- A *partition* is the samples of one place, with these buffers. It answers at theta with
+  sums, and no more; what theta means, and the penalty, is the objective's (`partition`,
+  `objective`).
 
 Solvers see one flat vector theta; `layout` alone knows where each parameter lies in it,
 and `outputs` alone what sigmoid and softmax differ in. `objective` and `forward` are

@@ -195,6 +195,8 @@ class SampleBlocks:
         What is done to samples that are kept, once.
     n_products : int
         Multiply-adds for each sample, as `chunks` takes them.
+    keep : bool
+        Whether dense samples are loaded here, once.
 
     Attributes
     ----------
@@ -211,6 +213,7 @@ class SampleBlocks:
         rows: int,
         loading: Loading,
         n_products: int,
+        keep: bool,
     ) -> None:
         X, targets, weight, _ = samples
         is_sparse = sparse.issparse(X)
@@ -228,7 +231,7 @@ class SampleBlocks:
         self.group_rows = self._group_length * self.rows
         # Set where samples, targets and weights are kept as the sums take them.
         self._all: Block | None = None
-        self._chunked = is_kept(X)
+        self._chunked = keep
         self._kept: dict[range, list[Group]] = {}
         if is_sparse:
             # A view of a CSR matrix has row pointers of its own, which take longer to
@@ -285,11 +288,11 @@ class SampleBlocks:
             return self._prepared(rows)
         X, targets, weight, _ = self._all
         weight = None if weight is None else weight[rows]
-        return Block(_rows_of(X, rows), targets[rows], weight)
+        return Block(rows_of(X, rows), targets[rows], weight)
 
     def _part(self, group: Block, rows: slice) -> Block:
         """View of some rows of a group, with its chunks where samples are kept."""
-        X, weight = _rows_of(group.X, rows), group.weight
+        X, weight = rows_of(group.X, rows), group.weight
         weight = None if weight is None else weight[rows]
         in_chunks = chunks(X, self._n_products) if self._chunked else ()
         return Block(X, group.targets[rows], weight, in_chunks)
@@ -297,14 +300,14 @@ class SampleBlocks:
     def _prepared(self, rows: slice | Array) -> Block:
         """Some samples, targets and weights as the sums take them."""
         X, targets, weight, _ = self.samples
-        few = _rows_of(X, rows)
+        few = rows_of(X, rows)
         targets = self.output.prepare(targets[rows], X.dtype)
         if weight is not None:
             weight = weight[rows].astype(X.dtype)
         return Block(few, targets, weight)
 
 
-def _rows_of(X: Any, rows: slice | Array) -> Any:
+def rows_of(X: Any, rows: slice | Array) -> Any:
     """Rows, those of a slice sharing the array's or CSR matrix's memory."""
     if isinstance(rows, slice) and not isinstance(X, np.ndarray):
         # SciPy would copy them. The entries of some rows are a run of all entries, and

@@ -58,6 +58,8 @@ class Folding:
 
     Attributes
     ----------
+    layout, standardisation, dtype, is_sparse, is_kept
+        As given.
     loading : Loading
         What is done to samples as they are loaded.
     """
@@ -71,6 +73,7 @@ class Folding:
         is_kept: bool = False,
     ) -> None:
         self.layout, self.dtype, self.is_sparse = layout, np.dtype(dtype), is_sparse
+        self.standardisation, self.is_kept = standardisation, is_kept
         self.loading, self._folded = Loading(), standardisation
         # With a standardisation the hidden activations are centred, too, at 1/2.
         self._is_centred = standardisation is not None
@@ -84,6 +87,11 @@ class Folding:
         self._rounded = self._exact
         if self.dtype != np.float64:
             self._rounded = Layers(*(aligned(shape, dtype) for shape in shapes))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a recipe, like all that has buffers."""
+        given = self.layout, self.standardisation, self.dtype
+        return Folding, (*given, self.is_sparse, self.is_kept)
 
     def layers(self, theta: Array) -> Layers:
         """The weights of theta, in arrays that the next call writes to."""
@@ -105,8 +113,11 @@ class Folding:
                 rounded[...] = exact
         return self._rounded
 
-    def gradient(self, sums: Array, factor: float) -> None:
-        """The gradient by `Layers`, in theta's layout, becomes factor times theta's."""
+    def gradient(self, sums: Array, factor: float, work: Array | None = None) -> None:
+        """The gradient by `Layers`, in theta's layout, becomes factor times theta's.
+
+        `work` (m + 1, k) is used; None uses the layers, which are then no more.
+        """
         first, second = self.layout.split(sums)
         # half_W1 and half_W2 change half as much as W1 and W2 do, and c2 as b2 does.
         sums *= 0.5 * factor
@@ -115,7 +126,8 @@ class Folding:
             # c2 is b2 and half the sum of W2.
             second[:-1] += 0.5 * second[-1]
         if self._folded is not None:
-            self._folded.fold_gradient(first, self._exact.half_W1)
+            work = self._exact.half_W1 if work is None else work
+            self._folded.fold_gradient(first, work)
 
     def standardised(self, X: Any) -> Array:
         """Samples as the derivatives by theta take them, dense and in float64.

@@ -125,8 +125,10 @@ class Curvature:
             return DensePosterior(precision, self.matrix(theta, roots))
         return LowRankPosterior(precision, self.rows(theta, roots))
 
-    def _curvature_roots(self, X: Any, T: Array, Z2: Array) -> Array:
-        return self.objective.output.curvature_root(Z2)
+    @property
+    def _curvature_roots(self) -> Roots:
+        output = self.objective.output
+        return lambda X, T, Z2: output.curvature_root(Z2)
 
     def matrix(self, theta: Array, roots: Roots) -> Array:
         """H (p, p), summed over pairs of columns; for `roots` see `predictive`."""
@@ -195,13 +197,15 @@ class Curvature:
     ) -> list[Any]:
         """Sums of add(X, T, C, sums) over a few samples at a time."""
         objective = self.objective
+        # What is visited may lie elsewhere: what goes there holds no samples.
+        folding = objective.folding
         # So few samples that their pairs' products stay in the cache.
         step = min(max(PRODUCTS // max(per_row, 1), FEWEST), MOST)
 
         def add_block(block: Block, T: Array, Z2: Array, sums: Any) -> None:
             for first in range(0, len(T), step):
                 few = slice(first, first + step)
-                X = objective.standardised(block.X[few])
+                X = folding.standardised(block.X[few])
                 of_few = roots(X, T[few], Z2[few].astype(float))
                 if block.weight is not None:
                     # C'C times the weight is what a repeated sample would add.

@@ -60,6 +60,7 @@ def choose_moderation(
     step = -(-objective.n // MOST_SAMPLES)
     few = objective if step == 1 else objective.thinned(step)
     output, W2 = objective.output, objective.split(theta)[1][:-1].T
+    folding = few.folding
     at_once = samples_at_once(objective.m, W2)
 
     def bound(_: Block, __: Array, Z2: Array, bounds: list[Array]) -> None:
@@ -72,7 +73,7 @@ def choose_moderation(
     def add(block: Block, T: Array, Z2: Array, found: list[tuple[Array, ...]]) -> None:
         for first in range(0, len(T), at_once):
             rows = slice(first, first + at_once)
-            X, Z = few.standardised(block.X[rows]), Z2[rows].astype(float)
+            X, Z = folding.standardised(block.X[rows]), Z2[rows].astype(float)
             S, C = covariance(X, T[rows], W2), roots(X, T[rows], Z)
             # A weight is a count, and one of them is left out.
             weight = np.ones(len(Z))

@@ -1,0 +1,426 @@
+"""Samples that lie in one place, and their sums at theta: what an engine must give.
+
+The objective is a sum over samples. A partition holds some of them with the buffers
+that their sums take, and answers at theta: the cost, its gradient, and what the forward
+pass gives. It knows nothing of a penalty, nor of how many samples there are elsewhere:
+`objective` adds that up. A partition that is copied or sent away is made anew where it
+arrives, since buffers and their views would no longer share their memory.
+
+`Partition` is the one of a process's own array, which its threads share.
+`ExactPartition` is for samples that lie in several arrays and places: each piece of
+them is summed by one thread, and pieces are added up so exactly that neither their
+order nor which place has which is seen in the sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from sk_twolayer._engine.blocks import (
+    GROUP_ROWS,
+    Block,
+    Group,
+    SampleBlocks,
+    choose_block_rows,
+    is_kept,
+    rows_of,
+)
+from sk_twolayer._engine.layers import Folding
+from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.outputs import Output
+from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._engine.sums import BlockSums, make_sums
+from sk_twolayer._engine.threads import Workers, share
+
+Array = NDArray[Any]
+Result = TypeVar("Result")
+Add = Callable[[Block, Array, Array, Result], None]
+
+
+class SumsOverSamples(Protocol):
+    """What an objective asks of its samples, wherever they lie.
+
+    Attributes
+    ----------
+    n : int
+        Samples.
+    total : float
+        Sum of their weights.
+    folding : Folding
+        The change of variables, as all of these samples take it.
+    output : Output
+        The output layer.
+    workers : Workers
+        Threads of this process; started by the caller.
+    """
+
+    n: int
+    total: float
+    folding: Folding
+    output: Output
+    workers: Workers
+
+    def cost(self, theta: Array) -> float:
+        """Sum of the weighted costs, in nats."""
+
+    def cost_and_gradient(
+        self, theta: Array, factor: float = 1.0
+    ) -> tuple[float, Array]:
+        """That sum, and its gradient times a factor, in an array of the caller's."""
+
+    def visit(
+        self, theta: Array, start: Callable[[], Result], add: Add[Result]
+    ) -> list[Result]:
+        """Sums over blocks of what the forward pass gives: see `Partition.visit`."""
+
+    def thinned(self, step: int) -> SumsOverSamples:
+        """Every step-th sample."""
+
+
+class Partition:
+    """Samples of one array, whose blocks threads share.
+
+    Parameters
+    ----------
+    samples : Block
+        All samples, used where they lie, with integer targets as `output` takes them,
+        and weights in float64.
+    layout : Layout
+        Theta's.
+    output : Output
+        The output layer, sigmoid or softmax.
+    standardisation : Standardisation, default=None
+        The change of variables; None is theta of the article's own parameters.
+    workers : Workers, default=None
+        Threads; None is the calling one.
+    block_rows : int, default=None
+        Samples in a block; None chooses from m, k and the cache.
+    """
+
+    def __init__(
+        self,
+        samples: Block,
+        layout: Layout,
+        output: Output,
+        *,
+        standardisation: Standardisation | None = None,
+        workers: Workers | None = None,
+        block_rows: int | None = None,
+    ) -> None:
+        X = samples.X
+        self._samples, self._block_rows = samples, block_rows
+        self.output, self.workers = output, workers or Workers()
+        self.folding = Folding(
+            layout, standardisation, X.dtype, sparse.issparse(X), is_kept(X)
+        )
+        n_threads = self.workers.n_threads
+        rows = block_rows or choose_block_rows(X, layout.k, n_threads)
+        blocks = self._in_blocks(samples, rows)
+        # No more threads than there are blocks.
+        n_threads = min(n_threads, len(blocks))
+        shares = [share(len(blocks), i, n_threads) for i in range(n_threads)]
+        self._set_pieces([_Piece(blocks, numbers) for numbers in shares])
+
+    def _in_blocks(self, samples: Block, rows: int) -> SampleBlocks:
+        loading, keep = self.folding.loading, self.folding.is_kept
+        n_products = self.folding.layout.first_size
+        return SampleBlocks(samples, self.output, rows, loading, n_products, keep)
+
+    def _set_pieces(self, pieces: list[_Piece]) -> None:
+        self._pieces = pieces
+        # A piece may be a part of its samples; these count once.
+        arrays = {id(piece.samples): piece.samples for piece in pieces}.values()
+        self.n = sum(samples.n for samples in arrays)
+        self.total = float(sum(samples.total for samples in arrays))
+        rows = max(samples.rows for samples in arrays)
+        group_rows = max(samples.group_rows for samples in arrays)
+        # A thread's buffers are made once, not in each evaluation.
+        self._sums = [
+            make_sums(self.folding, self.output, rows, group_rows)
+            for _ in range(min(self.workers.n_threads, len(pieces)))
+        ]
+        self._batch_sums: tuple[int, BlockSums] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a recipe: copied as they are, buffers and their views would share nothing."""
+        # Threads that run stay with this one.
+        options = {
+            "standardisation": self.folding.standardisation,
+            "workers": Workers(self.workers.n_threads),
+            "block_rows": self._block_rows,
+        }
+        arguments = self._samples, self.folding.layout, self.output
+        return _rebuilt, (type(self), arguments, options)
+
+    def thinned(self, step: int) -> Partition:
+        """Every step-th sample, with the same variables and threads."""
+        X, targets, weight, _ = self._samples
+        few = slice(None, None, step)
+        return Partition(
+            Block(X[few], targets[few], None if weight is None else weight[few]),
+            self.folding.layout,
+            self.output,
+            standardisation=self.folding.standardisation,
+            workers=self.workers,
+        )
+
+    def cost(self, theta: Array) -> float:
+        """Sum of the weighted costs at theta, in nats."""
+
+        def add(costs: list[float], sums: BlockSums, groups: Iterable[Group]) -> None:
+            costs.append(_cost(sums, groups))
+
+        return sum(cost for (cost,) in self._over_pieces(theta, list, add))
+
+    def cost_and_gradient(
+        self, theta: Array, factor: float = 1.0
+    ) -> tuple[float, Array]:
+        """That sum, and its gradient by theta times a factor, in a new array."""
+
+        def add(
+            found: list[BlockSums], sums: BlockSums, groups: Iterable[Group]
+        ) -> None:
+            _cost_and_gradient(sums, groups)
+            found.append(sums)
+
+        # In the threads' order, so that rounding does not depend on who was first; each
+        # has one piece, whose sums stay in its buffers. A copy, since the solver keeps
+        # the gradient while the next one is summed.
+        (first,), *others = self._over_pieces(theta, list, add)
+        cost, gradient = first.cost, first.sums.copy()
+        for (sums,) in others:
+            cost += sums.cost
+            gradient += sums.sums
+        self.folding.gradient(gradient, factor)
+        return cost, gradient
+
+    def batches(
+        self, batch_size: int, rng: np.random.RandomState
+    ) -> Iterator[tuple[Block, float]]:
+        """One epoch of batches, shuffled, and each one's part of all samples."""
+        # A batch is too short to be shared: one thread's sums, made for the largest.
+        if self._batch_sums is None or self._batch_sums[0] < batch_size:
+            sums = make_sums(self.folding, self.output, batch_size, batch_size)
+            self._batch_sums = batch_size, sums
+        return self._pieces[0].samples.batches(batch_size, rng)
+
+    def batch_cost_and_gradient(
+        self, theta: Array, block: Block, factor: float
+    ) -> tuple[float, Array]:
+        """A batch's cost and gradient likewise, in an array that the next call writes to."""
+        assert self._batch_sums is not None
+        sums = self._batch_sums[1]
+        sums.begin(self.folding.layers(theta))
+        sums.add(block)
+        sums.end_group(block)
+        sums.end()
+        self.folding.gradient(sums.sums, factor)
+        return sums.cost, sums.sums
+
+    def visit(
+        self, theta: Array, start: Callable[[], Result], add: Add[Result]
+    ) -> list[Result]:
+        """Sums over blocks of what the forward pass gives, a thread's each.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (size,), float64
+            Flat parameters.
+        start : callable
+            Gives a thread's sums to begin with.
+        add : callable
+            Takes a block, its X as loaded (see `Folding.standardised`), its T (b, k)
+            and Z2 (b, K), and adds to the sums. Neither holds samples: where these lie
+            elsewhere both are sent there.
+
+        Returns
+        -------
+        list
+            The threads' sums, in a fixed order.
+        """
+
+        def add_all(found: Result, sums: BlockSums, groups: Iterable[Group]) -> None:
+            for group in groups:
+                for block in group.blocks:
+                    X, T, Z2 = sums.activations(block)
+                    add(block._replace(X=X), T, Z2, found)
+
+        return self._over_pieces(theta, start, add_all)
+
+    def _over_pieces(
+        self,
+        theta: Array,
+        start: Callable[[], Result],
+        add: Callable[[Result, BlockSums, Iterable[Group]], None],
+    ) -> list[Result]:
+        """Each thread's result from its run of pieces, in a fixed order."""
+        # The weights are folded once, and all threads read them.
+        layers = self.folding.layers(theta)
+        n_threads, n_pieces = len(self._sums), len(self._pieces)
+
+        def of_thread(thread: int) -> Result:
+            sums, found = self._sums[thread], start()
+            for number in share(n_pieces, thread, n_threads):
+                samples, blocks = self._pieces[number]
+                sums.begin(layers)
+                add(found, sums, samples.groups(blocks))
+            return found
+
+        return self.workers.run(of_thread, n_threads)
+
+
+class ExactPartition(Partition):
+    """Samples of several arrays, whose sums do not tell how they lie.
+
+    Whatever the threads, one of them sums a piece of up to `PIECE_ROWS` samples, and
+    pieces are added up by `ExactSum`.
+
+    Parameters
+    ----------
+    samples : sequence of Block
+        Samples as `Partition` takes them, of one dtype, all dense or all sparse.
+    layout, output, standardisation, workers
+        As `Partition` takes them.
+    keep : bool, default=False
+        Whether samples are loaded once: the same wherever others of them lie.
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Block],
+        layout: Layout,
+        output: Output,
+        *,
+        standardisation: Standardisation | None = None,
+        workers: Workers | None = None,
+        keep: bool = False,
+    ) -> None:
+        X = samples[0].X
+        self._arrays = samples
+        self.output, self.workers = output, workers or Workers()
+        self.folding = Folding(
+            layout, standardisation, X.dtype, sparse.issparse(X), keep
+        )
+        pieces = []
+        for piece in (piece for array in samples for piece in _cut(array)):
+            rows = choose_block_rows(piece.X, layout.k)
+            blocks = self._in_blocks(piece, rows)
+            pieces.append(_Piece(blocks, range(len(blocks))))
+        self._set_pieces(pieces)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As a recipe, like `Partition`."""
+        arguments = self._arrays, self.folding.layout, self.output
+        options = {
+            "standardisation": self.folding.standardisation,
+            "workers": Workers(self.workers.n_threads),
+            "keep": self.folding.is_kept,
+        }
+        return _rebuilt, (type(self), arguments, options)
+
+    def exact_cost(self, theta: Array) -> ExactSum:
+        """Sum of the weighted costs at theta, (1,), in nats."""
+
+        def add(total: ExactSum, sums: BlockSums, groups: Iterable[Group]) -> None:
+            total.add(np.array([_cost(sums, groups)]))
+
+        return ExactSum.of(self._over_pieces(theta, lambda: ExactSum(1), add))
+
+    def exact_gradient(self, theta: Array, factor: float = 1.0) -> ExactSum:
+        """That sum, and behind it its gradient by theta times a factor, (1 + p,)."""
+        size = 1 + self.folding.layout.size
+
+        def add(total: ExactSum, sums: BlockSums, groups: Iterable[Group]) -> None:
+            _cost_and_gradient(sums, groups)
+            # The layers are still those of other pieces.
+            self.folding.gradient(sums.sums, factor, np.empty_like(sums.by_W1))
+            total.add(np.concatenate([[sums.cost], sums.sums]))
+
+        return ExactSum.of(self._over_pieces(theta, lambda: ExactSum(size), add))
+
+
+class ExactSum:
+    """A sum of arrays with twice the digits: rounded, it tells nothing of their order.
+
+    Parameters
+    ----------
+    size : int
+        Entries.
+
+    Attributes
+    ----------
+    high, low : ndarray of shape (size,), float64
+        The sum, and what is left of it by rounding.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.high, self.low = np.zeros(size), np.zeros(size)
+
+    @classmethod
+    def of(cls, sums: Sequence[ExactSum]) -> ExactSum:
+        """The sum of several."""
+        total = cls(len(sums[0].high))
+        for each in sums:
+            total.add(each.high)
+            total.low += each.low
+        return total
+
+    def add(self, terms: Array) -> None:
+        """Add an array (size,). Source: Knuth, The Art of Computer Programming, 4.2.2."""
+        total = self.high + terms
+        part = total - self.high
+        self.low += (self.high - (total - part)) + (terms - part)
+        self.high = total
+
+    def rounded(self) -> Array:
+        """The sum (size,)."""
+        return self.high + self.low
+
+
+class _Piece(NamedTuple):
+    """Some blocks of some samples, which one thread sums."""
+
+    samples: SampleBlocks
+    blocks: range
+
+
+# Samples that one thread sums where they lie in many arrays: those of a group.
+PIECE_ROWS = GROUP_ROWS
+
+
+def _cut(samples: Block) -> Iterator[Block]:
+    """Pieces of up to `PIECE_ROWS` samples, as equal as can be; views."""
+    X, targets, weight, _ = samples
+    n_pieces = -(-X.shape[0] // PIECE_ROWS)
+    for i in range(n_pieces):
+        few = share(X.shape[0], i, n_pieces)
+        rows = slice(few.start, few.stop)
+        yield Block(
+            rows_of(X, rows), targets[rows], None if weight is None else weight[rows]
+        )
+
+
+def _cost(sums: BlockSums, groups: Iterable[Group]) -> float:
+    for group in groups:
+        for block in group.blocks:
+            sums.add_cost(block)
+    return sums.cost
+
+
+def _cost_and_gradient(sums: BlockSums, groups: Iterable[Group]) -> None:
+    for group in groups:
+        for block in group.blocks:
+            sums.add(block)
+        sums.end_group(group)
+    sums.end()
+
+
+def _rebuilt(
+    kind: type[Partition], arguments: tuple[Any, ...], options: dict[str, Any]
+) -> Partition:
+    return kind(*arguments, **options)
