@@ -27,6 +27,7 @@ from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import precision_of
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import SERIAL_WORK, Workers, count_threads
+from sk_twolayer._lots import classes_of, weights_of
 from sk_twolayer._monitor import Found, Monitor, Start
 from sk_twolayer._settings import Settings
 from sk_twolayer._solvers import Report, Solution, lbfgs, on_grid
@@ -54,16 +55,11 @@ FIRST_ITERATIONS, SEARCH_ITERATIONS = 200, 100
 SEARCH_MEMORY = 10
 # More folds leave more samples to learn from; from so many samples on, three are enough.
 MANY, FOLDS, FOLDS_OF_MANY = 1000, 5, 3
-# The search looks at so many samples at most, and of each class at so many at least.
-MOST_SAMPLES, OF_CLASS = 2000, 100
 # Fewer samples say nothing of what is left out: they are then learned as they are.
 FEWEST = 10
 # A feature whose weights are 0 has 11 times the mean precision.
 FLOOR = 0.1
 RELEVANCE_ROUNDS = 2
-# Bits of a projection that choose samples, as if by lot.
-LOT = 2.0**20
-BLOCK_ROWS = 4096
 # Multiply-adds of an evaluation below which folds run faster one after another.
 PARALLEL_WORK = 200_000
 
@@ -92,6 +88,13 @@ class TakesRows(Protocol):
 
     def work(self, k: int) -> float:
         """Multiply-adds of an evaluation with k neurons."""
+
+
+class DrawsFew(Protocol):
+    """Training data of which some can be drawn to search on."""
+
+    def few(self, scale: Array) -> tuple[TakesRows, Array]:
+        """Those, in this process, and where they lie along a line."""
 
 
 class Choice(NamedTuple):
@@ -141,7 +144,7 @@ def relevance_factors(objective: CrossEntropyObjective, theta: Array) -> Array:
 
 def choose_alpha(
     samples: TakesRows,
-    scale: Array,
+    position: Array,
     objective_of: Callable[[Any], CrossEntropyObjective],
     start: Callable[[CrossEntropyObjective], Array],
     class_shares_cost: float,
@@ -153,9 +156,9 @@ def choose_alpha(
     Parameters
     ----------
     samples : Samples
-        Checked training data.
-    scale : ndarray of shape (m,), float64
-        The features' standardisation.
+        Those that are searched on.
+    position : ndarray of shape (n,), float64
+        Where along a line each lies, as `Samples.few` gives it.
     objective_of : callable
         Gives the objective of some samples, in the variables of that standardisation.
     start : callable
@@ -175,10 +178,6 @@ def choose_alpha(
     """
     if samples.total < FEWEST:
         return Choice(np.full(2, LOWEST), False, [], np.full(2, LOWEST))
-    position = _project(samples.X, scale)
-    if samples.total > MOST_SAMPLES:
-        rows = _few(samples, position)
-        samples, position = samples.take(rows), position[rows]
     search = _Folds(samples, position, objective_of, workers, progress)
     begin = np.array(BEGIN)
     thetas = [start(objective) for objective, _ in search.pairs]
@@ -211,16 +210,16 @@ class CrossValidation:
     @classmethod
     def of(
         cls,
-        samples: TakesRows,
+        samples: DrawsFew,
         settings: Settings,
         standardisation: Standardisation,
         start: Parameters,
         class_shares_cost: float,
     ) -> CrossValidation:
         """Ask the folds, each in a thread where that is worth it."""
-        k, few = settings.n_hidden, min(1.0, MOST_SAMPLES / samples.X.shape[0])
-        threads = 1
-        if few * samples.work(k) > PARALLEL_WORK:
+        k, threads = settings.n_hidden, 1
+        few, position = samples.few(standardisation.scale)
+        if few.work(k) > PARALLEL_WORK:
             threads = count_threads(settings.n_jobs, FOLDS * max(SERIAL_WORK.values()))
 
         def progress(alpha: Array, cost: float) -> None:
@@ -232,8 +231,8 @@ class CrossValidation:
 
         with Workers(threads).started() as workers, np.errstate(over="ignore"):
             choice = choose_alpha(
-                samples,
-                standardisation.scale,
+                few,
+                position,
                 lambda part: part.objective(k, standardisation),
                 lambda objective: on_grid(objective.from_parameters(start)),
                 class_shares_cost,
@@ -397,38 +396,6 @@ def _place(alpha: Array) -> tuple[int, ...]:
     return tuple(int(e) for e in np.rint(np.log(alpha) / np.log(STEP)))
 
 
-def _project(X: Any, scale: Array) -> Array:
-    """One number for each sample (n,): its standardised features along a fixed line."""
-    line = scale * np.random.RandomState(0).normal(size=len(scale))
-    parts = [
-        X[start : start + BLOCK_ROWS].astype(float) @ line
-        for start in range(0, X.shape[0], BLOCK_ROWS)
-    ]
-    return np.concatenate(parts)
-
-
-def _classes(samples: TakesRows) -> Array:
-    """What folds are balanced by (n,): the class, or the number of labels."""
-    targets = samples.labels.targets
-    return targets if targets.ndim == 1 else targets.sum(axis=1)
-
-
-def _few(samples: TakesRows, position: Array) -> Array:
-    """Rows of about `MOST_SAMPLES` samples, equal ones together, classes in proportion."""
-    classes = _classes(samples)
-    weight = np.ones(len(classes)) if samples.weight is None else samples.weight
-    of_class = np.maximum(np.bincount(classes, weight), 1e-300)
-    part = np.maximum(MOST_SAMPLES / samples.total, OF_CLASS / of_class)
-    rows = np.flatnonzero(np.abs(position) * LOT % 1 < part[classes])
-    expected = float(np.minimum(part, 1) @ of_class)
-    fair = expected / 2 < float(weight[rows].sum()) < 2 * expected
-    if not fair or len(np.unique(position)) < MOST_SAMPLES:
-        # So few different samples that a lot for each is no fair lot.
-        step = int(np.ceil(len(classes) / MOST_SAMPLES))
-        rows = np.lexsort((position, classes))[::step]
-    return rows
-
-
 def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     """For each fold all but it, and itself.
 
@@ -437,8 +404,8 @@ def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     """
     n, count = len(position), samples.total
     n_folds = FOLDS if count < MANY else FOLDS_OF_MANY
-    order = np.lexsort((position, _classes(samples)))
-    weight = np.ones(n) if samples.weight is None else samples.weight
+    order = np.lexsort((position, classes_of(samples)))
+    weight = weights_of(samples)
     along = np.concatenate([[0.0], np.cumsum(weight[order])])
     # Where a sample has less than a unit on average, that is the unit.
     unit = min(1.0, along[-1] / n)

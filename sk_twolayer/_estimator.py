@@ -479,21 +479,12 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                     f"alpha={self.alpha!r} needs solver='lbfgs' and early_stopping=False; got "
                     f"solver={self.solver!r}, early_stopping={self.early_stopping}."
                 )
-            samples_X, samples_y = self._validate(X, y, multi_output=True, reset=True)
-            labels = encode_labels(samples_y, label_names(y))
-            samples = self._weigh(samples_X, labels, sample_weight)
+            samples, data = self._samples(X, y, sample_weight)
+            labels = samples.labels
             k = self._count_hidden(samples, self.warm_start, coef_init)
             settings = settings._replace(n_hidden=k)
-            m = samples_X.shape[1]
-            initial = self._initial(k, m, labels, coef_init, intercept_init)
+            initial = self._initial(k, samples.m, labels, coef_init, intercept_init)
             validation = self._validation(labels, X_val, y_val, sample_weight_val)
-            data = {
-                "X": samples_X,
-                "y": samples_y,
-                "metadata": None
-                if sample_weight is None
-                else {"sample_weight": sample_weight},
-            }
             callbacks = Callbacks(self, data, self.max_iter, self.n_init)
             runs = train(
                 samples,
@@ -598,6 +589,21 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             self.n_iter_ = n_iter + 1
             self._optimizer, self._rng = trained.optimizer, rng
         return self
+
+    def _samples(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[Samples, dict[str, Any]]:
+        """Checked samples of `fit`, and X, y and metadata for callbacks."""
+        samples_X, samples_y = self._validate(X, y, multi_output=True, reset=True)
+        labels = encode_labels(samples_y, label_names(y))
+        data = {
+            "X": samples_X,
+            "y": samples_y,
+            "metadata": None
+            if sample_weight is None
+            else {"sample_weight": sample_weight},
+        }
+        return self._weigh(samples_X, labels, sample_weight), data
 
     def _validate(self, X: Any, *y: Any, **options: Any) -> Any:
         """X, or X and y, as the engine takes them."""

@@ -299,9 +299,7 @@ def weigh_samples(
     else:
         if isinstance(class_weight, str):
             count = np.bincount(labels.targets, sample_weight, len(labels.classes))
-            weights = count.sum() / (
-                np.count_nonzero(count) * np.maximum(count, 1e-300)
-            )
+            weights = balanced(count)
         else:
             weights = compute_class_weight(
                 class_weight, classes=labels.classes, y=labels.classes
@@ -313,6 +311,91 @@ def weigh_samples(
             "weights must be finite and at least 0."
         )
     return of_class if sample_weight is None else sample_weight * of_class
+
+
+def balanced(counts: Array) -> Array:
+    """Weights of the classes, (..., K), that make each of those there count the same."""
+    there = np.count_nonzero(counts, axis=-1, keepdims=True)
+    total = counts.sum(axis=-1, keepdims=True)
+    weights: Array = total / (there * np.maximum(counts, 1e-300))
+    return weights
+
+
+class WeightSums(NamedTuple):
+    """What tells whether weights are counts; those of some samples join to all.
+
+    Attributes
+    ----------
+    n : int
+        Samples whose weight is not 0.
+    rows : float
+        How many they are where one may count several times.
+    largest : float
+        The largest weight that one of them has by itself.
+    first, second : float
+        Sums of those weights and of their squares, as parts of the largest.
+    whole : bool
+        Whether all of them are whole numbers.
+    """
+
+    n: int
+    rows: float
+    largest: float
+    first: float
+    second: float
+    whole: bool
+
+    @classmethod
+    def of(cls, weight: Array, counts: Array | None) -> WeightSums | None:
+        """Those of weights and of how often each row counts, 1 for None.
+
+        None where all weights are 0.
+        """
+        counted = weight > 0
+        if not counted.any():
+            return None
+        weight = weight[counted]
+        counts = np.ones(len(weight)) if counts is None else counts[counted]
+        # Of rows that a count repeats each has its class's weight; its square can
+        # overflow.
+        of_row = weight / counts
+        largest = float(of_row.max())
+        shares = of_row / largest
+        first, second = float(counts @ shares), float(counts @ shares**2)
+        whole = are_whole(of_row)
+        return cls(len(weight), float(counts.sum()), largest, first, second, whole)
+
+    def joined(self, other: WeightSums) -> WeightSums:
+        """Those of both's samples together."""
+        largest = max(self.largest, other.largest)
+        a, b = self.largest / largest, other.largest / largest
+        return WeightSums(
+            self.n + other.n,
+            self.rows + other.rows,
+            largest,
+            a * self.first + b * other.first,
+            a**2 * self.second + b**2 * other.second,
+            self.whole and other.whole,
+        )
+
+    def size(self, are_counts: bool) -> float | None:
+        """Number of samples that the weights stand for; None where they are counts.
+
+        `are_counts` is whether the caller's own are whole numbers.
+        """
+        if are_counts and self.rows / self.n > VERY_FAR:
+            warnings.warn(
+                f"sample_weight holds whole numbers, which are counts: {self.n} "
+                f"samples count as {self.rows:.6g}. If they only say how much "
+                "samples matter beside each other, give sample_weight / "
+                "sample_weight.sum().",
+                UserWarning,
+                stacklevel=6,
+            )
+        mean = self.first / self.rows * self.largest
+        if self.whole or 1 / FAR <= mean <= FAR:
+            return None
+        return self.first * (self.first / self.second)
 
 
 def relative_size(weight: Array, sample_weight: Array | None) -> float | None:
@@ -337,34 +420,12 @@ def relative_size(weight: Array, sample_weight: Array | None) -> float | None:
         counts. Source: Kish (1965), Survey Sampling: as many samples of equal weights
         say as much.
     """
-    counted = weight > 0
-    if not counted.any():
-        return None
-    weight = weight[counted]
-    counts = np.ones(len(weight))
-    if sample_weight is not None and _are_whole(sample_weight):
-        counts = sample_weight[counted]
-        if counts.mean() > VERY_FAR:
-            warnings.warn(
-                f"sample_weight holds whole numbers, which are counts: {len(counts)} "
-                f"samples count as {counts.sum():.6g}. If they only say how much "
-                "samples matter beside each other, give sample_weight / "
-                "sample_weight.sum().",
-                UserWarning,
-                stacklevel=5,
-            )
-    # Of rows that a count repeats each has its class's weight; its square can overflow.
-    of_row = weight / counts
-    largest = float(of_row.max())
-    shares = of_row / largest
-    total = float(counts @ shares)
-    mean = total / float(counts.sum()) * largest
-    if _are_whole(of_row) or 1 / FAR <= mean <= FAR:
-        return None
-    return total * (total / float(counts @ shares**2))
+    are_counts = sample_weight is not None and are_whole(sample_weight)
+    sums = WeightSums.of(weight, sample_weight if are_counts else None)
+    return None if sums is None else sums.size(are_counts)
 
 
-def _are_whole(weight: Array) -> bool:
+def are_whole(weight: Array) -> bool:
     """Whether all are whole numbers to rounding, as 0.07 * 100."""
     return bool(np.allclose(weight, np.rint(weight), rtol=1e-9, atol=0))
 

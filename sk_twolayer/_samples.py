@@ -16,13 +16,14 @@ from sklearn.model_selection import train_test_split
 
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layout import Layout
-from sk_twolayer._engine.moments import Moments
+from sk_twolayer._engine.moments import Moments, extremes
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.partition import Partition
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers, evaluation_work
 from sk_twolayer._labels import Labels, class_counts
+from sk_twolayer._lots import MOST_SAMPLES, few_rows, project
 
 Array = NDArray[Any]
 
@@ -92,6 +93,17 @@ class Samples(NamedTuple):
             ) from error
         return self.take(kept), self.take(held)
 
+    def few(self, scale: Array) -> tuple[Samples, Array]:
+        """About `MOST_SAMPLES` of them, by lot, and their `project`; or all.
+
+        `scale` (m,) is that of the standardisation.
+        """
+        position = project(self.X, scale)
+        if self.total <= MOST_SAMPLES:
+            return self, position
+        rows = few_rows(self, position)
+        return self.take(rows), position[rows]
+
     def class_counts(self) -> Array:
         """Weight of each class: (1, n_classes), or (L, 2) for L labels."""
         return class_counts(self.labels, self.weight)
@@ -102,7 +114,7 @@ class Samples(NamedTuple):
 
     def robust_moments(self) -> Moments:
         """Of the features, where no value sets a scale alone."""
-        return self.moments().without_lone_values(self.X)
+        return self.moments().without_lone_values(self.n, extremes(self.X))
 
     def work(self, k: int) -> float:
         """Multiply-adds of an evaluation with k neurons."""

@@ -26,12 +26,8 @@ from sk_twolayer._cross_validation import (
     LOWEST,
     MANY,
     MOST_EVALUATIONS,
-    MOST_SAMPLES,
-    OF_CLASS,
     SEARCH_MEMORY,
     SEARCH_TOL,
-    _few,
-    _project,
     cut,
     precision,
     relevance_factors,
@@ -40,6 +36,7 @@ from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION
 from sk_twolayer._labels import encode_labels
+from sk_twolayer._lots import MOST_SAMPLES, OF_CLASS, few_rows, project
 from sk_twolayer._samples import Samples
 from sk_twolayer._solvers import lbfgs
 from tests.helpers import interrupt_at, make_objective, quick
@@ -85,7 +82,7 @@ def folds_of(X, y, weight=None, scale=None):
     scale = moments.standardisation(0.0, X.dtype).scale
     samples = Samples(X, encode_labels(y), weight)
     inside, outside = [], []
-    for others, left_out in cut(samples, _project(X, scale)):
+    for others, left_out in cut(samples, project(X, scale)):
         for part, found in ((others, outside), (left_out, inside)):
             of_part = np.ones(len(part.X)) if part.weight is None else part.weight
             share = np.zeros(len(X))
@@ -158,7 +155,7 @@ def test_a_row_of_weight_two_is_cut_as_two_rows():
     moments = Moments.of(X, weight.astype(float))
     scale = moments.standardisation(0.0, X.dtype).scale
     repeated = cut(
-        Samples(X[rows], encode_labels(y[rows]), None), _project(X[rows], scale)
+        Samples(X[rows], encode_labels(y[rows]), None), project(X[rows], scale)
     )
     weighted, _ = folds_of(X, y, weight.astype(float))
     for (_, left_out), share in zip(repeated, weighted, strict=True):
@@ -172,8 +169,8 @@ def test_few_of_many_samples_are_taken_by_lot():
     y[:150] = 1
     y[:20] = 0
     samples = Samples(X, encode_labels(y), None)
-    position = _project(X, np.ones(3))
-    rows = _few(samples, position)
+    position = project(X, np.ones(3))
+    rows = few_rows(samples, position)
     count = np.bincount(y[rows])
     # All of a class of few, enough of another, and the rest in proportion.
     assert count[0] == 20 and 0.7 * OF_CLASS < count[1] < 1.3 * OF_CLASS
@@ -181,7 +178,7 @@ def test_few_of_many_samples_are_taken_by_lot():
     order = np.random.default_rng(1).permutation(len(y))
     moved = samples.take(order)
     np.testing.assert_array_equal(
-        np.sort(order[_few(moved, position[order])]), np.sort(rows)
+        np.sort(order[few_rows(moved, position[order])]), np.sort(rows)
     )
 
 
@@ -191,7 +188,7 @@ def test_few_of_many_equal_samples_are_no_lot(m):
     different = (np.arange(2**m)[:, None] >> np.arange(m) & 1).astype(float)
     X = np.tile(different, (20_000 // 2**m, 1))
     y = X.sum(axis=1).astype(int) % 2
-    rows = _few(Samples(X, encode_labels(y), None), _project(X, np.ones(m)))
+    rows = few_rows(Samples(X, encode_labels(y), None), project(X, np.ones(m)))
     assert MOST_SAMPLES / 2 <= len(rows) <= 2 * MOST_SAMPLES
     _, count = np.unique(X[rows], axis=0, return_counts=True)
     assert len(count) == 2**m and np.ptp(count) <= 2
@@ -203,9 +200,9 @@ def test_a_row_of_weight_two_is_two_rows_in_the_lot():
     rows = np.repeat(np.arange(len(y)), weight)
     weighted = Samples(X, encode_labels(y), weight.astype(float))
     repeated = Samples(X[rows], encode_labels(y[rows]), None)
-    position = _project(X, np.ones(3))
-    taken = _few(weighted, position)
-    again = rows[_few(repeated, position[rows])]
+    position = project(X, np.ones(3))
+    taken = few_rows(weighted, position)
+    again = rows[few_rows(repeated, position[rows])]
     np.testing.assert_array_equal(np.unique(again), taken)
     assert len(again) == weight[taken].sum()
 
@@ -230,7 +227,7 @@ def test_the_cost_is_that_of_samples_left_out(weighted):
     start = begun._parameters()
     samples = Samples(X, encode_labels(y), weight)
     costs, total = 0.0, 0.0
-    for others, left_out in cut(samples, _project(X, scales.scale)):
+    for others, left_out in cut(samples, project(X, scales.scale)):
         objective = make_objective(
             others.X,
             others.labels.targets,

@@ -77,6 +77,16 @@ def _without_rounding(mean: Array, deviation: Array, dtype: Any) -> Array:
     return np.where(deviation > rounding, deviation, 0)
 
 
+def extremes(X: Any) -> Array:
+    """Highest and lowest value of each feature, (2, m)."""
+    ends = []
+    for start in range(0, X.shape[0], MOMENT_ROWS):
+        block = X[start : start + MOMENT_ROWS]
+        both = block.max(axis=0), block.min(axis=0)
+        ends += [e.toarray().ravel() if sparse.issparse(e) else e for e in both]
+    return np.array([np.max(ends, axis=0), np.min(ends, axis=0)])
+
+
 class Moments(NamedTuple):
     """What is known of the features of all samples seen.
 
@@ -98,20 +108,16 @@ class Moments(NamedTuple):
         total = X.shape[0] if sample_weight is None else np.sum(sample_weight)
         return cls(float(total), *feature_moments(X, sample_weight))
 
-    def without_lone_values(self, X: Any) -> Moments:
+    def without_lone_values(self, n: int, ends: Array) -> Moments:
         """Of a feature whose farthest value alone sets the scale, those of the others.
 
         Where without one sample the deviation would be less than a third, one miscoded
-        value would make the feature useless to all the others.
+        value would make the feature useless to all the others. The moments are those of
+        n rows, and `ends` their `extremes`.
         """
-        ends = []
-        for start in range(0, X.shape[0], MOMENT_ROWS):
-            block = X[start : start + MOMENT_ROWS]
-            both = block.max(axis=0), block.min(axis=0)
-            ends += [e.toarray().ravel() if sparse.issparse(e) else e for e in both]
-        apart = [np.max(ends, axis=0) - self.mean, np.min(ends, axis=0) - self.mean]
+        apart = ends - self.mean
         farthest = np.where(apart[0] > -apart[1], *apart)
-        one = min(1.0, self.total / X.shape[0])
+        one = min(1.0, self.total / n)
         others = max(self.total - one, np.finfo(float).tiny)
         with np.errstate(over="ignore", invalid="ignore"):
             variance = self.deviation**2
