@@ -19,6 +19,7 @@ from sk_twolayer._evidence.covariance import (
     LowRankCovariance,
     PairedCovariance,
     RootCovariance,
+    SketchedCovariance,
 )
 from sk_twolayer._solvers import Adam, Momentum
 from sk_twolayer.network import Parameters
@@ -36,6 +37,7 @@ TYPES: dict[str, Any] = {
         RootCovariance,
         PairedCovariance,
         LowRankCovariance,
+        SketchedCovariance,
         Adam,
         Momentum,
     )

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal, TypeVar, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
+from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import assert_all_finite, check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -56,6 +57,7 @@ from sk_twolayer._evidence.predictive import (
     Predictive,
     average,
     average_of_logs,
+    interval,
     pool,
 )
 from sk_twolayer._labels import (
@@ -841,8 +843,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         NotFittedError
             If `fit` was not called.
         ValueError
-            If X does not fit the data seen in `fit`, or `return_std` is asked of a fit
-            in which the evidence did not choose `alpha`.
+            If X does not fit the data seen in `fit`, or `return_std` is asked of a
+            model without covariance: after `partial_fit` or `drop_covariance`.
         """
         check_is_fitted(self)
         if return_std:
@@ -855,20 +857,76 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     def _Z2_and_std(self, X: MatrixLike) -> tuple[Array, Array]:
         """Z2 at the most probable weights and its standard deviation."""
+        members = getattr(self, "estimators_", [self])
+        Z2, std = pool(
+            [model._gaussian(X, Predictive.with_deviations) for model in members]
+        )
+        return (Z2[:, 0], std[:, 0]) if self.n_outputs_ == 1 else (Z2, std)
+
+    def _gaussian(
+        self, X: MatrixLike, uncertain: Callable[..., Array]
+    ) -> tuple[Array, Array]:
+        """Means and deviations (n, K) by the covariance of one network."""
         if self._covariance is None:
-            has = (
-                "none" if self.alpha in ("evidence", "ard") else f"alpha={self.alpha!r}"
-            )
             raise ValueError(
-                "return_std=True needs the weights' covariance, which a fit has with "
-                f"alpha='evidence' or 'ard'; this one has {has}."
+                "return_std=True and predict_interval need the weights' covariance, "
+                "which fit gives; partial_fit has none, and drop_covariance leaves it "
+                "out."
             )
-        if hasattr(self, "estimators_"):
-            return pool([model._Z2_and_std(X) for model in self.estimators_])
         K = self.n_outputs_
-        both = self._forward(X, _copy, 2 * K, Predictive.with_deviations)
-        Z2, std = both[:, :K], both[:, K:]
-        return (Z2[:, 0], std[:, 0]) if K == 1 else (Z2, std)
+        both = self._forward(X, _copy, 2 * K, uncertain)
+        return both[:, :K], both[:, K:]
+
+    @like_its_input
+    def predict_interval(
+        self, X: MatrixLike, level: float = 0.9
+    ) -> tuple[Array, Array]:
+        """Interval in which the probability of each class or label lies.
+
+        How sure the model is of `predict_proba`, and not where y lies: that of a coin
+        is narrow about 1/2. It is the middle `level` of what Z2 may be, a Gaussian with
+        the deviation of ``decision_function(X, return_std=True)``, through sigma; of
+        several classes of the log-odds of each against the others, and of a committee
+        of the mixture of its members'. The Gaussian is about the weights found, and
+        knows of no others: see the user guide for how often intervals hold the truth.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n, m), float
+            Samples in rows.
+        level : float, default=0.9
+            Probability that the interval shall have, in (0, 1).
+
+        Returns
+        -------
+        lower : ndarray of shape (n, n_classes) or (n, L), float64 or float32
+            Lower ends, in the columns of `predict_proba`. Source: sigma(Z2 - q s) with
+            q the standard normal's quantile of (1 + level) / 2 and s^2 the variance of
+            Z2, Bishop (2006), equation 5.188.
+        upper : ndarray of shape (n, n_classes) or (n, L), float64 or float32
+            Upper ends, sigma(Z2 + q s).
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        ValueError
+            If X does not fit the data seen in `fit`, `level` is not in (0, 1), or the
+            model has no covariance: after `partial_fit` or `drop_covariance`.
+        """
+        check_is_fitted(self)
+        if not isinstance(level, Real) or not 0 < level < 1:
+            raise ValueError(f"level must be a number in (0, 1); got {level!r}.")
+        members = getattr(self, "estimators_", [self])
+        odds = [
+            model._gaussian(X, Predictive.odds_with_deviations) for model in members
+        ]
+        low, high = interval(odds, float(level))
+        output = self._output()
+        if output.columns(self.n_outputs_) > self.n_outputs_:
+            # Of two classes Z2 is the second's log-odds, and the first's its negative.
+            low, high = np.hstack([-high, low]), np.hstack([-low, high])
+        return expit(low), expit(high)
 
     @like_its_input
     def predict(self, X: MatrixLike) -> Array:
@@ -1033,7 +1091,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     ) -> Array:
         """A function of Z2, and its columns, for each row of X.
 
-        After a fit by the evidence `uncertain` makes of Z2 what the function takes.
+        `uncertain` makes of Z2 what the function takes; moderation only after a fit by
+        the evidence.
         """
         samples = self._validate(X, ensure_all_finite=False, reset=False)
         return self._apply(samples, function, n_columns, uncertain)
@@ -1046,14 +1105,18 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         uncertain: Callable[..., Array] | None = Predictive.moderate,
     ) -> Array:
         """`_forward` of samples that are checked."""
-        change = None
+        change, moderation = None, Moderation()
+        if self._is_moderated:
+            moderation = Moderation(self.moderation_, self._moderation_limit)
+        elif uncertain is Predictive.moderate:
+            uncertain = None
         if self._covariance is not None and uncertain is not None:
             predictive = Predictive(
                 self._covariance,
                 self._standardisation,
                 self.W2_,
                 self._output(),
-                Moderation(self.moderation_, self._moderation_limit),
+                moderation,
             )
             change = partial(uncertain, predictive)
         workers = Workers.for_samples(samples, len(self.W1_), self.n_jobs)
@@ -1139,11 +1202,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         return weight_importances(self._parameters(), self.out_activation_, deviation)
 
     def drop_covariance(self) -> TwoLayerSigmoidClassifier:
-        """Leave out of a fit by the evidence what makes it large and its predictions slow.
+        """Leave out what `return_std` and `predict_interval` need, and moderation.
 
-        Probabilities are then those at the most probable weights, without moderation,
-        as `to_mlp` has them, and ``decision_function(X, return_std=True)`` is no more.
-        Labels stay. Nothing happens to a model of another `alpha`.
+        A fit by the evidence is then much smaller, and predicts sooner: its
+        probabilities are those at the most probable weights, without moderation, as
+        `to_mlp` has them. Labels stay, and so do the probabilities after other fits.
 
         Returns
         -------

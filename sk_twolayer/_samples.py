@@ -73,6 +73,10 @@ class Samples(NamedTuple):
         weight = None if self.weight is None else self.weight[rows]
         return Samples(self.X[rows], labels, weight)
 
+    def every(self, step: int) -> Samples:
+        """Copy of every step-th row; itself of every row."""
+        return self if step == 1 else self.take(np.arange(0, self.n, step))
+
     def split(
         self, fraction: float, rng: np.random.RandomState
     ) -> tuple[Samples, Samples]:

@@ -19,11 +19,13 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_twolayer._alpha import AlphaStrategy, FixedAlpha
 from sk_twolayer._callbacks import Callbacks
-from sk_twolayer._cross_validation import CrossValidation
+from sk_twolayer._cross_validation import LOWEST, CrossValidation
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
+from sk_twolayer._engine.prior import precision_of
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
+from sk_twolayer._evidence.laplace import laplace
 from sk_twolayer._evidence.search import EvidenceMaximisation
 from sk_twolayer._monitor import Monitor, Start
 from sk_twolayer._samples import Samples
@@ -36,6 +38,8 @@ Array = NDArray[Any]
 
 # Of n_hidden="auto": the number grows as the square root of the samples does.
 FEWEST_NEURONS, MOST_NEURONS, NEURONS_GROW_FROM = 30, 100, 1000
+# Samples that say how sure the weights are, where the evidence does not.
+LAPLACE_SAMPLES = 500
 # Multiply-adds of an evaluation below which starts run faster one after another.
 PARALLEL_STARTS_WORK = 200_000
 
@@ -228,7 +232,31 @@ def train(
     finite.sort(key=lambda r: r.judged)
     interrupted = any(r.interrupted for r in runs)
     _warn(finite[0], settings, interrupted, constant)
-    return [r.trained for r in finite]
+    return [_with_covariance(r.trained, samples, settings) for r in finite]
+
+
+def _with_covariance(trained: Trained, samples: Samples, settings: Settings) -> Trained:
+    """With the covariance of Z2, if the evidence did not give it: by some samples."""
+    if "_covariance" in trained.attributes:
+        return trained
+    few = samples.every(-(-samples.n // LAPLACE_SAMPLES))
+    workers = few.workers(settings.n_hidden, settings.n_jobs)
+    with workers.started(), np.errstate(over="ignore"):
+        # In the variables of the standardisation, also of the article's descent.
+        scales = trained.standardisation
+        objective = few.objective(settings.n_hidden, scales, workers)
+        alpha = np.broadcast_to(trained.attributes["alpha_"], samples.m + 1).astype(
+            float
+        )
+        if not isinstance(settings.alpha, str):
+            alpha[:-1] *= scales.scale**2
+        # Without a penalty weights that no sample determines would have no end.
+        alpha = np.maximum(alpha, LOWEST)
+        precision = precision_of(objective.layout, alpha[:-1, None], alpha[-1])
+        theta = objective.from_parameters(trained.parameters)
+        covariance = laplace(objective, theta, precision, trained.moments.total)
+    attributes = trained.attributes | {"_covariance": covariance}
+    return trained._replace(attributes=attributes)
 
 
 def train_more(

@@ -126,7 +126,7 @@ def _moderated(
     ops: Any,
 ) -> Any:
     """Z2 as `Predictive.moderate` gives it; as it is after a fit without evidence."""
-    if model._covariance is None:
+    if model._covariance is None or not hasattr(model, "moderation_"):
         return Z2
     K, k = model.W2_.shape
     m = model.W1_.shape[1]

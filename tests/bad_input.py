@@ -7,6 +7,7 @@ docs/bad_input.md.
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -201,18 +202,32 @@ CASES = [
     ),
     Case("n_hidden a string", parameter(n_hidden="4"), PARAMETER, "'n_hidden'"),
     Case(
-        "return_std after a fit without the evidence",
-        lambda model: model.decision_function(X, True),
-        BAD,
-        "return_std=True needs the weights' covariance.*one has alpha='auto'",
-    ),
-    Case(
-        "return_std after a fit with a number for alpha",
+        "return_std after partial_fit",
         lambda model: (
-            TwoLayerSigmoidClassifier(2, alpha=1.0).fit(X, y).decision_function(X, True)
+            TwoLayerSigmoidClassifier(2, solver="adam")
+            .partial_fit(X, y, [0, 1])
+            .decision_function(X, True)
         ),
         BAD,
-        "return_std=True needs the weights' covariance.*one has alpha=1.0",
+        "return_std=True and predict_interval need the weights' covariance",
+    ),
+    Case(
+        "predict_interval after drop_covariance",
+        lambda model: copy(model).drop_covariance().predict_interval(X),
+        BAD,
+        "return_std=True and predict_interval need the weights' covariance",
+    ),
+    Case(
+        "level 90",
+        lambda model: model.predict_interval(X, 90),
+        BAD,
+        r"level must be a number in \(0, 1\); got 90",
+    ),
+    Case(
+        "level a string",
+        lambda model: model.predict_interval(X, "0.9"),
+        BAD,
+        r"level must be a number in \(0, 1\); got '0.9'",
     ),
     Case("learning_rate 0", parameter(learning_rate=0), PARAMETER, "'learning_rate'"),
     Case("momentum 1", parameter(momentum=1), PARAMETER, "'momentum' parameter"),

@@ -616,8 +616,13 @@ def test_the_best_of_several_starts_and_a_committee(data):
         assert member.alpha_[-1] == committee.alpha_[-1]
     mean = np.mean([m.predict_proba(X) for m in committee.estimators_], axis=0)
     np.testing.assert_allclose(committee.predict_proba(X), mean)
-    with pytest.raises(ValueError, match="return_std=True needs"):
-        committee.decision_function(X, return_std=True)
+    Z2, std = committee.decision_function(X, return_std=True)
+    means, stds = zip(
+        *(m.decision_function(X, return_std=True) for m in committee.estimators_),
+        strict=True,
+    )
+    np.testing.assert_allclose(Z2, np.mean(means, axis=0))
+    assert (std >= np.min(stds, axis=0)).all()
 
 
 @pytest.mark.parametrize("options", [{}, {"n_init": 2, "committee": True}], ids=str)

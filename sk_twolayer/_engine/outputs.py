@@ -11,9 +11,12 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax
 
 Array = NDArray[Any]
+
+# Log-odds of what is certain, in the precision of any float.
+CERTAIN = 1e4
 
 
 class Output(Protocol):
@@ -48,6 +51,9 @@ class Output(Protocol):
 
     def determined(self, n_outputs: int) -> Array:
         """Matrix (K, K) that takes from Z2 what the data can't determine."""
+
+    def odds(self, Z2: Array) -> tuple[Array, Array]:
+        """Log-odds of each output (b, K), and their derivatives by Z2 (b, K, K)."""
 
 
 class Sigmoid:
@@ -119,6 +125,10 @@ class Sigmoid:
     def determined(self, n_outputs: int) -> Array:
         """All of it."""
         return np.eye(n_outputs)
+
+    def odds(self, Z2: Array) -> tuple[Array, Array]:
+        """Z2 itself."""
+        return Z2, np.broadcast_to(np.eye(Z2.shape[1]), (*Z2.shape, Z2.shape[1]))
 
 
 class BinarySigmoid(Sigmoid):
@@ -234,6 +244,16 @@ class Softmax:
     def determined(self, n_outputs: int) -> Array:
         """Z2 less its mean over the outputs."""
         return np.eye(n_outputs) - 1 / n_outputs
+
+    def odds(self, Z2: Array) -> tuple[Array, Array]:
+        """Of each class against all others: Z2_i - log sum_(j != i) exp Z2_j."""
+        eye = np.eye(Z2.shape[1])
+        if len(eye) == 1:
+            # A class that has no others is certain.
+            return np.full_like(Z2, CERTAIN), np.zeros((*Z2.shape, 1))
+        others = np.where(eye == 1, -np.inf, Z2[:, None, :])
+        rest = logsumexp(others, axis=2)
+        return Z2 - rest, eye - np.exp(others - rest[:, :, None])
 
 
 def shrinkage(variances: Array) -> Array:

@@ -134,7 +134,47 @@ class PairedCovariance:
         return S
 
 
-Covariance = RootCovariance | LowRankCovariance | PairedCovariance
+class SketchedCovariance:
+    """From A^-1 = diag(variance) - less' less + more' more, where these have few rows.
+
+    No row of J is made: K outputs cost hardly more than one, and wide samples no more
+    than a forward pass for each row of `less`.
+
+    Parameters
+    ----------
+    variance : ndarray of shape (p,), float32
+        The diagonal.
+    less, more : ndarray of shape (r, p), float32
+        Rows of which products are taken from it, and added.
+    """
+
+    def __init__(self, variance: Array, less: Array, more: Array) -> None:
+        self.variance, self.less, self.more = variance, less, more
+
+    def __call__(self, X: Array, T: Array, W2: Array) -> Array:
+        """J A^-1 J' of each sample (b, K, K)."""
+        (K, k), (b, m1) = W2.shape, X.shape
+        cut, r = m1 * k, len(self.less)
+        hidden, slopes = hidden_layer(T)
+        by_Z1 = W2 * slopes[:, None, :]
+        # J diag(variance) J': squares of features, and of the second layer's inputs.
+        first = np.square(X) @ self.variance[:cut].reshape(m1, k)
+        S = (by_Z1 * first[:, None, :]) @ by_Z1.transpose(0, 2, 1)
+        second = np.square(hidden) @ self.variance[cut:].reshape(k + 1, K)
+        np.einsum("bkk->bk", S)[...] += second
+        # J times each row, forward as in a product with H.
+        rows = np.vstack([self.less, self.more]).T
+        steps = by_Z1 @ (X @ rows[:cut].reshape(m1, -1)).reshape(b, k, -1)
+        steps += (hidden @ rows[cut:].reshape(k + 1, -1)).reshape(b, K, -1)
+        less, more = steps[:, :, :r], steps[:, :, r:]
+        S -= less @ less.transpose(0, 2, 1)
+        # Rounding may have taken a little more than there was.
+        variances = np.einsum("bkk->bk", S)
+        np.maximum(variances, 0, out=variances)
+        return S + more @ more.transpose(0, 2, 1)
+
+
+Covariance = RootCovariance | LowRankCovariance | PairedCovariance | SketchedCovariance
 
 
 def samples_at_once(m: int, W2: Array) -> int:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.objective import CrossEntropyObjective
-from sk_twolayer._engine.outputs import shrinkage
+from sk_twolayer._engine.outputs import Output, shrinkage
 from sk_twolayer._evidence.covariance import Covariance
 from sk_twolayer._evidence.jacobian import Pairs, hidden_layer, jacobian_rows
 from sk_twolayer._evidence.posterior import (
@@ -38,6 +38,14 @@ LARGEST = 3000
 MOST_ROWS = 10_000_000
 # Entries of a product of a few samples' columns; and samples at a time.
 PRODUCTS, FEWEST, MOST = 2**21, 16, 256
+
+
+def mean_curvature_root(output: Output, Z2: Array, S: Array) -> Array:
+    """C (b, K, K) with C'C the mean curvature where Z2 (b, K) has the covariances S."""
+    # The mean of sigma' over a Gaussian is about kappa sigma'(kappa Z2), by the same
+    # approximation as the mean of sigma; C has its root.
+    kappa = shrinkage(output.variances(Z2, S))
+    return output.curvature_root(kappa * Z2) * np.sqrt(kappa)[:, :, None]
 
 
 def most_neurons(n: int, m: int, K: int) -> int:
@@ -105,14 +113,10 @@ class Curvature:
         objective = self.objective
         k, K = objective.k, objective.n_outputs
         covariance = posterior.covariance(k, K)
-        output, W2 = objective.output, self._W2(theta)
+        W2 = self._W2(theta)
 
         def mean_roots(X: Array, T: Array, Z2: Array) -> Array:
-            # The mean of sigma' over a Gaussian is about kappa sigma'(kappa Z2), by the
-            # same approximation as the mean of sigma; C has its root.
-            variances = output.variances(Z2, covariance(X, T, W2))
-            kappa = shrinkage(variances)
-            return output.curvature_root(kappa * Z2) * np.sqrt(kappa)[:, :, None]
+            return mean_curvature_root(objective.output, Z2, covariance(X, T, W2))
 
         averaged = self._factorise(theta, precision, mean_roots)
         return averaged.covariance(k, K), mean_roots

@@ -112,7 +112,7 @@ class LowRankPosterior:
         known = np.einsum("ij,ij->j", self._known, self._known)
         self.well_determined = np.clip(known, 0, 1)
 
-    def covariance(self, k: int, K: int) -> Covariance:
+    def covariance(self, k: int, K: int) -> LowRankCovariance:
         """That of Z2, for k neurons and K outputs."""
         return LowRankCovariance(self._scale, self._known)
 

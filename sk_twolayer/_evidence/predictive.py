@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
+from scipy.special import logsumexp, ndtr, ndtri
 
 from sk_twolayer._engine.outputs import Output, shrinkage
 from sk_twolayer._engine.standardisation import Standardisation
@@ -22,6 +22,9 @@ from sk_twolayer._evidence.covariance import Covariance, samples_at_once
 from sk_twolayer._evidence.jacobian import standardised
 
 Array = NDArray[Any]
+
+# Log-odds to which a mixture's quantile is found, and part of them.
+NARROW = 1e-9
 
 
 class Moderation(NamedTuple):
@@ -103,6 +106,20 @@ class Predictive:
             result[few, K:] = np.sqrt(np.maximum(np.einsum("bkk->bk", S), 0))
         return result
 
+    def odds_with_deviations(self, X: Any, T: Array, Z2: Array) -> Array:
+        """Log-odds of each output against the rest, beside their deviations: (b, 2 K).
+
+        To first order in Z2, as Z2's own are in the weights.
+        """
+        K = Z2.shape[1]
+        odds, slopes = self._output.odds(Z2.astype(float))
+        result = np.concatenate([odds, odds], axis=1)
+        for few in self._parts(X):
+            S = self._covariances(X[few], T[few])
+            variances = np.einsum("bij,bjk,bik->bi", slopes[few], S, slopes[few])
+            result[few, K:] = np.sqrt(np.maximum(variances, 0))
+        return result
+
     def _parts(self, X: Any) -> list[slice]:
         step = samples_at_once(X.shape[1], self._W2)
         return [slice(i, i + step) for i in range(0, X.shape[0], step)]
@@ -119,6 +136,24 @@ def average(of_all: list[Array]) -> Array:
 def average_of_logs(of_all: list[Array]) -> Array:
     """Logarithm of a committee's mean probabilities, of each member's logarithms."""
     return logsumexp(of_all, axis=0) - math.log(len(of_all))
+
+
+def interval(of_all: list[tuple[Array, Array]], level: float) -> tuple[Array, Array]:
+    """The middle `level` of a mixture of Gaussians, of each one's mean and deviation."""
+    means, deviations = (np.stack(values) for values in zip(*of_all, strict=True))
+    reach = float(ndtri((1 + level) / 2)) * deviations
+    ends = []
+    for part, each in (((1 - level) / 2, -reach), ((1 + level) / 2, reach)):
+        # The mixture's quantile lies between its members'.
+        low, high = (means + each).min(axis=0), (means + each).max(axis=0)
+        while len(means) > 1 and (high - low > NARROW * np.maximum(1, abs(low))).any():
+            middle = (low + high) / 2
+            # A deviation of 0 is a step.
+            steps = (middle - means) / np.maximum(deviations, np.finfo(float).tiny)
+            below = ndtr(steps).mean(axis=0) < part
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        ends.append((low + high) / 2)
+    return ends[0], ends[1]
 
 
 def pool(of_all: list[tuple[Array, Array]]) -> tuple[Array, Array]:
