@@ -14,6 +14,7 @@ from sklearn.utils._array_api import _convert_to_numpy as convert_to_numpy
 from sklearn.utils._array_api import get_namespace
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.fixes import parse_version
+from sklearn.utils.validation import _check_monotonic_cst as check_monotonic_cst
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 try:
@@ -30,6 +31,7 @@ __all__ = [
     "Options",
     "StrOptions",
     "callback_context",
+    "check_monotonic_cst",
     "check_sample_weight",
     "convert_to_numpy",
     "fit_context",

@@ -36,6 +36,7 @@ from sk_twolayer._compat import (
     Interval,
     Options,
     StrOptions,
+    check_monotonic_cst,
     check_sample_weight,
     fit_context,
 )
@@ -188,6 +189,12 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     class_weight : dict, "balanced" or None, default=None
         Weight of each class, multiplied with the samples'; "balanced" is
         n / (K count), for classes of unequal size. For multilabel y a list of dicts.
+    monotonic_cst : array-like of int of shape (m,), dict or None, default=None
+        Constraint of each feature, as HistGradientBoostingClassifier's: with 1 the
+        probability of the second class, or of each label, nowhere falls where the
+        feature rises, with -1 it nowhere rises, 0 is none. A dict has them by the
+        feature's name, of others 0. W2 is then at least 0, and W1 has the signs, which
+        bounds keep in every step. Not for more than two classes.
     learning_rate : float or "auto", default="auto"
         Step length, the eta of W <- W - eta dW, for "gd" and "adam". "auto" is 0.5
         for "gd", and for "adam" 0.1 / sqrt(1 + t / 30) after t steps. A number stays
@@ -336,6 +343,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             StrOptions({"auto", "evidence", "ard"}),
         ],
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "monotonic_cst": ["array-like", dict, None],
         "learning_rate": [
             Interval(Real, 0, None, closed="neither"),
             StrOptions({"auto"}),
@@ -373,6 +381,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         solver: str = "lbfgs",
         alpha: float | str = "auto",
         class_weight: Any = None,
+        monotonic_cst: Any = None,
         learning_rate: float | str = "auto",
         momentum: float = 0.0,
         batch_size: int | str = "auto",
@@ -392,6 +401,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         self.solver = solver
         self.alpha = alpha
         self.class_weight = class_weight
+        self.monotonic_cst = monotonic_cst
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.batch_size = batch_size
@@ -445,7 +455,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             weights they are scaled to sum to (sum w)^2 / sum w^2, Kish's effective
             number of samples, which is n where all are equal.
         coef_init : sequence of two array-likes, (m, k) and (k, K), default=None
-            Weights to start from, laid out as `coefs_`.
+            Weights to start from, laid out as `coefs_`. Those that violate
+            `monotonic_cst`, with a negative W2 where that can't be turned to a positive
+            one, begin at 0.
         intercept_init : sequence of two array-likes, (k,) and (K,), default=None
             Biases to start from, laid out as `intercepts_`.
         X_val : array-like or sparse matrix of shape (n_val, m), float, default=None
@@ -663,7 +675,24 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             elif size is not None and not hasattr(self, "W1_"):
                 warn_of_size(weight)
             X, labels, weight = drop_zero_weights(X, labels, weight)
-        return Samples(X, labels, weight)
+        return Samples(X, labels, weight, self._signs(labels))
+
+    def _signs(self, labels: Labels) -> Array | None:
+        """Each feature's monotonic constraint; None where there is none."""
+        if self.monotonic_cst is None:
+            return None
+        signs: Array = check_monotonic_cst(self, self.monotonic_cst)
+        if signs.ndim != 1:
+            raise ValueError(
+                f"monotonic_cst has shape {signs.shape}, but needs one number for each "
+                f"of {self.n_features_in_} features."
+            )
+        if labels.activation == "softmax" and labels.n_outputs > 1:
+            raise ValueError(
+                "monotonic_cst: monotonic constraints are not supported for multiclass "
+                f"classification; y has {labels.n_outputs} classes."
+            )
+        return signs if signs.any() else None
 
     def _count_hidden(
         self, samples: Samples, goes_on: bool, coef_init: Any = None

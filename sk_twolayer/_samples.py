@@ -39,11 +39,15 @@ class Samples(NamedTuple):
         Classes and targets.
     weight : ndarray of shape (n,), float64, or None
         Weights, all above 0.
+    signs : ndarray of shape (m,), int8, or None
+        Features that Z2 shall rise with are 1, those that it shall fall with -1, others
+        0; None where there are none but 0.
     """
 
     X: Any
     labels: Labels
     weight: Array | None
+    signs: Array | None = None
 
     @property
     def n(self) -> int:
@@ -71,7 +75,7 @@ class Samples(NamedTuple):
         """Copy of some rows."""
         labels = self.labels._replace(targets=self.labels.targets[rows])
         weight = None if self.weight is None else self.weight[rows]
-        return Samples(self.X[rows], labels, weight)
+        return self._replace(X=self.X[rows], labels=labels, weight=weight)
 
     def every(self, step: int) -> Samples:
         """Copy of every step-th row; itself of every row."""
@@ -143,4 +147,4 @@ class Samples(NamedTuple):
             standardisation=standardisation,
             workers=workers,
         )
-        return CrossEntropyObjective(partition)
+        return CrossEntropyObjective(partition, signs=self.signs)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import Bounds, minimize
 
 Array = NDArray[Any]
 Report = Callable[[Array, float, float], bool]
@@ -33,6 +33,8 @@ class Smooth(Protocol):
     """What L-BFGS needs of an objective."""
 
     resolution: float
+    # Least and largest theta; None is any.
+    bounds: tuple[Array, Array] | None
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Cost and gradient at `theta`."""
@@ -181,6 +183,23 @@ class Adam:
                 first[:-1] += shift[:, None] ** power * first[-1]
 
 
+def slope(theta: Array, gradient: Array, bounds: tuple[Array, Array] | None) -> float:
+    """Largest entry of the gradient, of those that no bound holds: 0 at an optimum."""
+    if bounds is not None:
+        # As L-BFGS-B has it: the step of gradient descent, within the bounds.
+        gradient = theta - np.clip(theta - gradient, *bounds)
+    return float(np.abs(gradient).max())
+
+
+def step(
+    optimizer: Optimizer, theta: Array, gradient: Array, objective: Smooth
+) -> None:
+    """One step in place, and back into the bounds."""
+    optimizer.update(theta, gradient)
+    if objective.bounds is not None:
+        np.clip(theta, *objective.bounds, out=theta)
+
+
 def on_grid(theta: Array) -> Array:
     """A start that was drawn, the same to the bit whatever the features' units are."""
     return START_UNIT * np.rint(theta / START_UNIT)
@@ -231,7 +250,7 @@ def lbfgs(
         cost, gradient = objective.value_and_gradient(theta)
         if not history:
             history.append(cost)
-            report(theta, cost, float(np.abs(gradient).max()))
+            report(theta, cost, slope(theta, gradient, objective.bounds))
         if exact:
             # A sum over samples rounds as their order and the threads have it, and
             # L-BFGS would make of that other weights. On a grid far below tol, and far
@@ -243,10 +262,11 @@ def lbfgs(
     def record(intermediate_result: Any) -> None:
         # The last evaluation is the accepted one: a line search ends there.
         history.append(cost)
-        steepest = float(np.abs(gradient).max())
-        if report(intermediate_result.x, history[-1], steepest):
+        theta = intermediate_result.x
+        if report(theta, history[-1], slope(theta, gradient, objective.bounds)):
             raise StopIteration
 
+    bounds = None if objective.bounds is None else Bounds(*objective.bounds)
     result = minimize(
         evaluate,
         start,
@@ -254,6 +274,7 @@ def lbfgs(
         # SciPy asks for the gradient right after the cost, at the same theta. Told
         # so by jac=True it would compare the two thetas each time.
         jac=lambda _: gradient,
+        bounds=bounds,
         callback=record,
         # ftol only ends a search that rounding has stalled; tol decides the rest.
         options={
@@ -300,14 +321,14 @@ def full_batch(
     """
     theta = np.array(start, dtype=float)
     cost, gradient = objective.value_and_gradient(theta)
-    steepest = float(np.abs(gradient).max())
+    steepest = slope(theta, gradient, objective.bounds)
     history = [cost]
     report(theta, cost, steepest)
     stopped = False
     while steepest > tol and len(history) <= max_iter and not stopped:
-        optimizer.update(theta, gradient)
+        step(optimizer, theta, gradient, objective)
         cost, gradient = objective.value_and_gradient(theta)
-        steepest = float(np.abs(gradient).max())
+        steepest = slope(theta, gradient, objective.bounds)
         history.append(cost)
         stopped = report(theta, cost, steepest)
     return Solution(theta, history, stopped or steepest <= tol)
@@ -347,8 +368,8 @@ def epoch(
     for batch, share in objective.batches(batch_size, rng):
         batch_cost, gradient = objective.batch_value_and_gradient(theta, (batch, share))
         cost += share * batch_cost
-        optimizer.update(theta, gradient)
-    return cost, float(np.abs(gradient).max())
+        step(optimizer, theta, gradient, objective)
+    return cost, slope(theta, gradient, objective.bounds)
 
 
 def mini_batch(

@@ -52,6 +52,7 @@ def initial_parameters(
     standardisation: Standardisation,
     offset: Array | float = 0.0,
     is_wide: bool = True,
+    signs: Array | None = None,
 ) -> Parameters:
     """Uniform in +-sqrt(2 / (fan in + fan out)), as MLPClassifier's "logistic".
 
@@ -69,6 +70,8 @@ def initial_parameters(
         See `log_odds`.
     is_wide : bool, default=True
         Whether neurons begin as sigmoids, and not as nearly straight lines.
+    signs : ndarray of shape (m,), int8, default=None
+        Signs that weights of W1 shall have, with W2 at least 0; None is any.
 
     Returns
     -------
@@ -83,8 +86,23 @@ def initial_parameters(
         bound_W1 = bound_b1 / np.sqrt(m)
     bound2 = np.sqrt(2 / (k + n_outputs))
     V1 = rng.uniform(-bound_W1, bound_W1, (k, m))
+    if signs is not None:
+        V1 = np.where(signs == 0, V1, signs * np.abs(V1))
     first = stacked(V1, rng.uniform(-bound_b1, bound_b1, (k, 1)))
     standardisation.fold(first)
     W2 = rng.uniform(-bound2, bound2, (n_outputs, k))
+    if signs is not None:
+        W2 = np.abs(W2)
     b2 = offset - 0.5 * W2.sum(axis=1, keepdims=True)
     return Parameters(first[:-1].T.copy(), first[-1][:, None].copy(), W2, b2)
+
+
+def turned(parameters: Parameters) -> Parameters:
+    """The same function, each neuron negated whose W2 is below 0, in sum over outputs.
+
+    W2 sigma(Z1) = -W2 sigma(-Z1) + W2, so that b2 takes the last term.
+    """
+    W1, b1, W2, b2 = parameters
+    signs = np.where(W2.sum(axis=0) < 0, -1.0, 1.0)
+    b2 = b2 + W2[:, signs < 0].sum(axis=1, keepdims=True)
+    return Parameters(W1 * signs[:, None], b1 * signs[:, None], W2 * signs, b2)

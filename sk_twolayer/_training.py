@@ -22,7 +22,7 @@ from sk_twolayer._callbacks import Callbacks
 from sk_twolayer._cross_validation import LOWEST, CrossValidation
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
-from sk_twolayer._engine.prior import precision_of
+from sk_twolayer._engine.prior import HELD, precision_of
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
 from sk_twolayer._evidence.laplace import laplace
@@ -31,7 +31,7 @@ from sk_twolayer._monitor import Monitor, Start
 from sk_twolayer._samples import Samples
 from sk_twolayer._settings import LEARNING_RATES, Settings
 from sk_twolayer._solvers import Adam, Optimizer, epoch, on_grid
-from sk_twolayer._start import constant_cost, initial_parameters, log_odds
+from sk_twolayer._start import constant_cost, initial_parameters, log_odds, turned
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -189,9 +189,13 @@ def train(
     offset, constant = log_odds(counts), constant_cost(counts)
     starts = []
     for i in range(settings.n_init):
-        drawn = initial_parameters(rng, *shape, scales, offset, settings.is_wide)
+        drawn = initial_parameters(
+            rng, *shape, scales, offset, settings.is_wide, samples.signs
+        )
         is_drawn = i >= len(initial.parameters)
         parameters = drawn if is_drawn else initial.parameters[i]
+        if samples.signs is not None:
+            parameters = turned(parameters)
         own_rng = np.random.RandomState(rng.randint(2**31 - 1))
         starts.append(_Begin(i, parameters, is_drawn, own_rng))
     strategy: AlphaStrategy = FixedAlpha(settings)
@@ -254,6 +258,7 @@ def _with_covariance(trained: Trained, samples: Samples, settings: Settings) -> 
         alpha = np.maximum(alpha, LOWEST)
         precision = precision_of(objective.layout, alpha[:-1, None], alpha[-1])
         theta = objective.from_parameters(trained.parameters)
+        precision[objective.at_bound(theta)] = HELD
         covariance = laplace(objective, theta, precision, trained.moments.total)
     attributes = trained.attributes | {"_covariance": covariance}
     return trained._replace(attributes=attributes)
@@ -301,11 +306,15 @@ def train_more(
     if parameters is None:
         shape = samples.m, k, samples.labels.n_outputs
         offset = log_odds(samples.class_counts())
-        parameters = initial_parameters(rng, *shape, scales, offset)
+        parameters = initial_parameters(
+            rng, *shape, scales, offset, signs=samples.signs
+        )
     elif before is not None and standardisation is not None:
         parameters, standardisation = _release(
             parameters, before, standardisation, scales
         )
+    if samples.signs is not None:
+        parameters = turned(parameters)
     # Its state goes on, at the rate that is set now; another solver begins anew.
     if type(optimizer) is type(stepper):
         stepper.take_state(optimizer)

@@ -46,6 +46,19 @@ class Layout(NamedTuple):
         """Parameters of both layers."""
         return self.first_size + (self.k + 1) * self.K
 
+    def bounds(self, signs: Array) -> tuple[Array, Array]:
+        """Least and largest theta (p,) whose Z2 rise with features of sign 1, fall of -1.
+
+        With W2 at least 0 that is so where W1 has the signs; and W2 may be, since a
+        neuron with a negative W2 is one with a positive W2 whose W1 and b1 are negated.
+        """
+        lower, upper = np.full(self.size, -np.inf), np.full(self.size, np.inf)
+        # A feature's weights, a column of W1, are a row of theta's first matrix.
+        self.split(lower)[0][:-1][signs > 0] = 0
+        self.split(upper)[0][:-1][signs < 0] = 0
+        self.split(lower)[1][:-1] = 0
+        return lower, upper
+
     def split(self, theta: Array) -> tuple[Array, Array]:
         """Views of theta: W1' over b1' (m + 1, k), and W2' over b2' (k + 1, K)."""
         cut = self.first_size

@@ -35,6 +35,9 @@ class CrossEntropyObjective:
         The samples, which answer at theta.
     alpha : float, default=0.0
         L2 penalty.
+    signs : ndarray of shape (m,), int8, default=None
+        Features that Z2 shall rise with are 1, those that it shall fall with -1, others
+        0; None is all 0.
 
     Attributes
     ----------
@@ -46,13 +49,21 @@ class CrossEntropyObjective:
         Number of parameters, (m + 1) k + (k + 1) K.
     standardisation : Standardisation or None
         The change of variables.
+    bounds : tuple of two ndarray of shape (p,), float64, or None
+        Least and largest theta that obey `signs`.
     center, scale : ndarray of shape (m,), float64
         Its own, or zeros and ones.
     resolution : float
         Relative rounding error of the cost, that of X's dtype.
     """
 
-    def __init__(self, partition: SumsOverSamples, *, alpha: float = 0.0) -> None:
+    def __init__(
+        self,
+        partition: SumsOverSamples,
+        *,
+        alpha: float = 0.0,
+        signs: Array | None = None,
+    ) -> None:
         self.partition = partition
         self.n, self.total = partition.n, partition.total
         self.output, self.workers = partition.output, partition.workers
@@ -63,6 +74,9 @@ class CrossEntropyObjective:
         self.center, self.scale = self.standardisation or Standardisation(
             np.zeros(self.m), np.ones(self.m)
         )
+        # A scale is above 0, and so the signs are the same in all variables.
+        self.signs = signs
+        self.bounds = None if signs is None else self.layout.bounds(signs)
         self.resolution = float(np.finfo(self.folding.dtype).eps)
         precision = np.zeros(self.size)
         by_W1, by_W2 = self.split(precision)
@@ -74,7 +88,7 @@ class CrossEntropyObjective:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a recipe, like the partition."""
-        return _rebuilt, (type(self), self.partition, self._precision)
+        return _rebuilt, (type(self), self.partition, self.signs, self._precision)
 
     def thinned(self, step: int) -> CrossEntropyObjective:
         """The objective of every step-th sample, without penalty; same variables."""
@@ -94,8 +108,16 @@ class CrossEntropyObjective:
         return self.layout.to_parameters(theta, self.standardisation)
 
     def from_parameters(self, parameters: Parameters) -> Array:
-        """Theta of the article's matrices; the inverse of `to_parameters`."""
-        return self.layout.from_parameters(parameters, self.standardisation)
+        """Theta of the article's matrices: `to_parameters`' inverse within the bounds."""
+        theta = self.layout.from_parameters(parameters, self.standardisation)
+        return theta if self.bounds is None else np.clip(theta, *self.bounds)
+
+    def at_bound(self, theta: Array) -> Array:
+        """Which variables (p,) a bound holds at 0."""
+        if self.bounds is None:
+            return np.zeros(self.size, dtype=bool)
+        at_bound: Array = (theta == self.bounds[0]) | (theta == self.bounds[1])
+        return at_bound
 
     def value(self, theta: Array) -> float:
         """Cost at theta, in nats."""
@@ -148,8 +170,11 @@ class CrossEntropyObjective:
 
 
 def _rebuilt(
-    kind: type[CrossEntropyObjective], partition: SumsOverSamples, precision: Array
+    kind: type[CrossEntropyObjective],
+    partition: SumsOverSamples,
+    signs: Array | None,
+    precision: Array,
 ) -> CrossEntropyObjective:
-    objective = kind(partition)
+    objective = kind(partition, signs=signs)
     objective.set_precision(precision)
     return objective

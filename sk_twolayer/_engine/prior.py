@@ -21,6 +21,8 @@ Array = NDArray[Any]
 # Precisions of the biases: b1's deviation is 2 where the features are standardised, as
 # wide as Z1 itself is at the start; b2's, where every neuron is at 1/2, is 10 nats.
 B1_PRECISION, B2_PRECISION = 0.25, 0.01
+# Of a variable that a bound holds at 0: so certain that it drops out of the posterior.
+HELD = 1e12
 
 
 def precision_of(layout: Layout, of_W1: Any, of_W2: float) -> Array:

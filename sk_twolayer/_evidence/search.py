@@ -21,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_twolayer._engine.objective import CrossEntropyObjective
-from sk_twolayer._engine.prior import Prior
+from sk_twolayer._engine.prior import HELD, Prior
 from sk_twolayer._evidence.curvature import Curvature
 from sk_twolayer._evidence.moderation import choose_moderation
 from sk_twolayer._evidence.posterior import Posterior
+from sk_twolayer._evidence.predictive import Moderation
 from sk_twolayer._monitor import Found, Monitor, Start
-from sk_twolayer._solvers import Report, lbfgs
+from sk_twolayer._solvers import Report, lbfgs, slope
 
 Array = NDArray[Any]
 
@@ -34,6 +35,9 @@ Array = NDArray[Any]
 # to 0 at the same product, and an irrelevant input's precision has no end.
 LOWEST, HIGHEST = 1e-3, 1e6
 INITIAL = 1.0
+# Part of a weight that the samples determine, at most, where it scales a step; and of a
+# gradient.
+MOST_KNOWN, TINY = 1 - 1e-6, 1e-300
 # Well-determined parameters of a group below which it has none, but for rounding.
 UNDETERMINED = 1e-6
 # Nats of log evidence that a move must gain, in all and a sample; change of a
@@ -96,26 +100,51 @@ class _Whitened:
     """The objective in variables v, theta = origin + S v, where it is about round."""
 
     def __init__(
-        self, objective: CrossEntropyObjective, origin: Array, posterior: Posterior
+        self,
+        objective: CrossEntropyObjective,
+        origin: Array,
+        posterior: Posterior | _Deviations,
     ) -> None:
         self.resolution = objective.resolution
         self._objective, self._origin, self._posterior = objective, origin, posterior
         _, gradient = objective.value_and_gradient(origin)
         # So long that the first step of L-BFGS, of length 1, is Gauss and Newton's.
-        slope = posterior.whiten_gradient(gradient)
-        self.length = float(np.linalg.norm(slope)) * objective.total
+        whitened = posterior.whiten_gradient(gradient)
+        self.length = float(np.linalg.norm(whitened)) * objective.total
         self.steepest, self.last = np.inf, origin
+        self.bounds = None
+        if objective.bounds is not None:
+            # Of each variable by itself: see `_Deviations`.
+            each = max(self.length, TINY) * posterior.whiten(np.ones(objective.size))
+            lower, upper = ((bound - origin) / each for bound in objective.bounds)
+            self.bounds = lower, upper
 
     def theta(self, v: Array) -> Array:
         """The objective's own variables."""
-        return self._origin + self.length * self._posterior.whiten(v)
+        theta = self._origin + self.length * self._posterior.whiten(v)
+        bounds = self._objective.bounds
+        # Rounding may leave them.
+        return theta if bounds is None else np.clip(theta, *bounds)
 
     def value_and_gradient(self, v: Array) -> tuple[float, Array]:
         """Cost, and gradient by v."""
         self.last = self.theta(v)
         cost, gradient = self._objective.value_and_gradient(self.last)
-        self.steepest = float(np.abs(gradient).max())
+        self.steepest = slope(self.last, gradient, self._objective.bounds)
         return cost, self.length * self._posterior.whiten_gradient(gradient)
+
+
+class _Deviations:
+    """Whitens each variable by itself, so that bounds on it stay bounds on one."""
+
+    def __init__(self, deviations: Array) -> None:
+        self._deviations = deviations
+
+    def whiten(self, u: Array) -> Array:
+        """S u with S the deviations' diagonal matrix."""
+        return self._deviations * u
+
+    whiten_gradient = whiten
 
 
 class _Search:
@@ -226,7 +255,12 @@ class _Search:
         """
         objective = self.objective
         objective.set_precision(self.prior.precision(alpha))
-        whitened = _Whitened(objective, best.theta, best.posterior)
+        by: Posterior | _Deviations = best.posterior
+        if objective.bounds is not None:
+            # Of what a bound holds the prior's, with which it may leave the bound.
+            known = np.minimum(best.posterior.well_determined, MOST_KNOWN)
+            by = _Deviations(np.sqrt((1 - known) / self.prior.precision(alpha)))
+        whitened = _Whitened(objective, best.theta, by)
         # At the last weights, or beside them: see SPREAD.
         start = np.zeros(objective.size)
         if tol is None and whitened.length > 0:
@@ -262,6 +296,11 @@ class _Search:
         theta = whitened.theta(solution.theta)
         return self._evaluate(theta, alpha, solution.history[-1])
 
+    def precision(self, theta: Array, alpha: Array) -> Array:
+        """The prior's (p,), but of what a bound holds: see `HELD`."""
+        held = self.objective.at_bound(theta)
+        return np.where(held, HELD, self.prior.precision(alpha))
+
     def _note(self, theta: Array, alpha: Array, cost: float, steepest: float) -> bool:
         self.history.append(cost)
         self._last = theta.copy(), alpha
@@ -272,7 +311,7 @@ class _Search:
         """The evidence where the cost is least."""
         if not (np.isfinite(theta).all() and np.isfinite(cost)):
             raise FloatingPointError
-        prior, precision = self.prior, self.prior.precision(alpha)
+        prior, precision = self.prior, self.precision(theta, alpha)
         posterior = self.curvature.posterior(theta, precision)
         # -(n cost) + 1/2 log |D| - 1/2 log |A|, the cost with its penalty.
         log_evidence = -self.objective.total * cost - 0.5 * posterior.log_determinant
@@ -338,9 +377,13 @@ class EvidenceMaximisation:
         best = search.best
         assert best is not None
         covariance, roots = search.curvature.predictive(
-            best.theta, prior.precision(best.alpha), best.posterior
+            best.theta, search.precision(best.theta, best.alpha), best.posterior
         )
-        moderation = choose_moderation(objective, best.theta, covariance, roots)
+        if objective.bounds is None:
+            moderation = choose_moderation(objective, best.theta, covariance, roots)
+        else:
+            # Z2 / sqrt(1 + pi s^2 / 8) need not rise where Z2 does.
+            moderation = Moderation(0.0, np.inf)
         attributes = {
             **rounds.attributes(best),
             "_covariance": covariance,
