@@ -214,6 +214,7 @@ def lbfgs(
     report: Report,
     memory: int = MEMORY,
     exact_steps: bool = True,
+    is_bounded: bool = True,
 ) -> Solution:
     """Minimise by L-BFGS (scipy.optimize).
 
@@ -233,6 +234,8 @@ def lbfgs(
         Pairs of steps that are kept.
     exact_steps : bool, default=True
         Whether the same samples, in whatever order, shall give the same steps.
+    is_bounded : bool, default=True
+        Whether the objective's bounds hold.
 
     Returns
     -------
@@ -242,6 +245,7 @@ def lbfgs(
     """
     history: list[float] = []
     cost, gradient = 0.0, np.empty(0)
+    bounds = objective.bounds if is_bounded else None
     exact = exact_steps and tol > 0 and objective.resolution < EXACT
     unit, cost_unit = tol * GRADIENT_UNIT, tol * tol * COST_UNIT
 
@@ -250,7 +254,7 @@ def lbfgs(
         cost, gradient = objective.value_and_gradient(theta)
         if not history:
             history.append(cost)
-            report(theta, cost, slope(theta, gradient, objective.bounds))
+            report(theta, cost, slope(theta, gradient, bounds))
         if exact:
             # A sum over samples rounds as their order and the threads have it, and
             # L-BFGS would make of that other weights. On a grid far below tol, and far
@@ -263,10 +267,9 @@ def lbfgs(
         # The last evaluation is the accepted one: a line search ends there.
         history.append(cost)
         theta = intermediate_result.x
-        if report(theta, history[-1], slope(theta, gradient, objective.bounds)):
+        if report(theta, history[-1], slope(theta, gradient, bounds)):
             raise StopIteration
 
-    bounds = None if objective.bounds is None else Bounds(*objective.bounds)
     result = minimize(
         evaluate,
         start,
@@ -274,7 +277,7 @@ def lbfgs(
         # SciPy asks for the gradient right after the cost, at the same theta. Told
         # so by jac=True it would compare the two thetas each time.
         jac=lambda _: gradient,
-        bounds=bounds,
+        bounds=None if bounds is None else Bounds(*bounds),
         callback=record,
         # ftol only ends a search that rounding has stalled; tol decides the rest.
         options={

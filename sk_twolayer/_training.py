@@ -31,7 +31,7 @@ from sk_twolayer._monitor import Monitor, Start
 from sk_twolayer._samples import Samples
 from sk_twolayer._settings import LEARNING_RATES, Settings
 from sk_twolayer._solvers import Adam, Optimizer, epoch, on_grid
-from sk_twolayer._start import constant_cost, initial_parameters, log_odds, turned
+from sk_twolayer._start import constant_cost, initial_parameters, log_odds
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -194,8 +194,6 @@ def train(
         )
         is_drawn = i >= len(initial.parameters)
         parameters = drawn if is_drawn else initial.parameters[i]
-        if samples.signs is not None:
-            parameters = turned(parameters)
         own_rng = np.random.RandomState(rng.randint(2**31 - 1))
         starts.append(_Begin(i, parameters, is_drawn, own_rng))
     strategy: AlphaStrategy = FixedAlpha(settings)
@@ -313,8 +311,6 @@ def train_more(
         parameters, standardisation = _release(
             parameters, before, standardisation, scales
         )
-    if samples.signs is not None:
-        parameters = turned(parameters)
     # Its state goes on, at the rate that is set now; another solver begins anew.
     if type(optimizer) is type(stepper):
         stepper.take_state(optimizer)

@@ -95,3 +95,14 @@ class Layout(NamedTuple):
 def stacked(W: Array, b: Array) -> Array:
     """A layer's W' over its b', as theta holds them."""
     return np.vstack([W.T, b.T])
+
+
+def turned(parameters: Parameters) -> Parameters:
+    """The same function, each neuron negated whose W2 is below 0, in sum over outputs.
+
+    W2 sigma(Z1) = -W2 sigma(-Z1) + W2, so that b2 takes the last term.
+    """
+    W1, b1, W2, b2 = parameters
+    signs = np.where(W2.sum(axis=0) < 0, -1.0, 1.0)
+    b2 = b2 + W2[:, signs < 0].sum(axis=1, keepdims=True)
+    return Parameters(W1 * signs[:, None], b1 * signs[:, None], W2 * signs, b2)

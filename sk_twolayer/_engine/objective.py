@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_twolayer._engine.blocks import Block
+from sk_twolayer._engine.layout import turned
 from sk_twolayer._engine.partition import Add, Partition, SumsOverSamples
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer.network import Parameters
@@ -109,8 +110,11 @@ class CrossEntropyObjective:
 
     def from_parameters(self, parameters: Parameters) -> Array:
         """Theta of the article's matrices: `to_parameters`' inverse within the bounds."""
+        if self.bounds is None:
+            return self.layout.from_parameters(parameters, self.standardisation)
+        parameters = turned(parameters)
         theta = self.layout.from_parameters(parameters, self.standardisation)
-        return theta if self.bounds is None else np.clip(theta, *self.bounds)
+        return np.clip(theta, *self.bounds)
 
     def at_bound(self, theta: Array) -> Array:
         """Which variables (p,) a bound holds at 0."""

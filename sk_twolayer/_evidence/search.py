@@ -27,7 +27,7 @@ from sk_twolayer._evidence.moderation import choose_moderation
 from sk_twolayer._evidence.posterior import Posterior
 from sk_twolayer._evidence.predictive import Moderation
 from sk_twolayer._monitor import Found, Monitor, Start
-from sk_twolayer._solvers import Report, lbfgs, slope
+from sk_twolayer._solvers import Report, lbfgs
 
 Array = NDArray[Any]
 
@@ -35,9 +35,6 @@ Array = NDArray[Any]
 # to 0 at the same product, and an irrelevant input's precision has no end.
 LOWEST, HIGHEST = 1e-3, 1e6
 INITIAL = 1.0
-# Part of a weight that the samples determine, at most, where it scales a step; and of a
-# gradient.
-MOST_KNOWN, TINY = 1 - 1e-6, 1e-300
 # Well-determined parameters of a group below which it has none, but for rounding.
 UNDETERMINED = 1e-6
 # Nats of log evidence that a move must gain, in all and a sample; change of a
@@ -99,52 +96,29 @@ class Evidence(NamedTuple):
 class _Whitened:
     """The objective in variables v, theta = origin + S v, where it is about round."""
 
+    bounds: tuple[Array, Array] | None = None
+
     def __init__(
-        self,
-        objective: CrossEntropyObjective,
-        origin: Array,
-        posterior: Posterior | _Deviations,
+        self, objective: CrossEntropyObjective, origin: Array, posterior: Posterior
     ) -> None:
         self.resolution = objective.resolution
         self._objective, self._origin, self._posterior = objective, origin, posterior
         _, gradient = objective.value_and_gradient(origin)
         # So long that the first step of L-BFGS, of length 1, is Gauss and Newton's.
-        whitened = posterior.whiten_gradient(gradient)
-        self.length = float(np.linalg.norm(whitened)) * objective.total
+        slope = posterior.whiten_gradient(gradient)
+        self.length = float(np.linalg.norm(slope)) * objective.total
         self.steepest, self.last = np.inf, origin
-        self.bounds = None
-        if objective.bounds is not None:
-            # Of each variable by itself: see `_Deviations`.
-            each = max(self.length, TINY) * posterior.whiten(np.ones(objective.size))
-            lower, upper = ((bound - origin) / each for bound in objective.bounds)
-            self.bounds = lower, upper
 
     def theta(self, v: Array) -> Array:
         """The objective's own variables."""
-        theta = self._origin + self.length * self._posterior.whiten(v)
-        bounds = self._objective.bounds
-        # Rounding may leave them.
-        return theta if bounds is None else np.clip(theta, *bounds)
+        return self._origin + self.length * self._posterior.whiten(v)
 
     def value_and_gradient(self, v: Array) -> tuple[float, Array]:
         """Cost, and gradient by v."""
         self.last = self.theta(v)
         cost, gradient = self._objective.value_and_gradient(self.last)
-        self.steepest = slope(self.last, gradient, self._objective.bounds)
+        self.steepest = float(np.abs(gradient).max())
         return cost, self.length * self._posterior.whiten_gradient(gradient)
-
-
-class _Deviations:
-    """Whitens each variable by itself, so that bounds on it stay bounds on one."""
-
-    def __init__(self, deviations: Array) -> None:
-        self._deviations = deviations
-
-    def whiten(self, u: Array) -> Array:
-        """S u with S the deviations' diagonal matrix."""
-        return self._deviations * u
-
-    whiten_gradient = whiten
 
 
 class _Search:
@@ -189,12 +163,57 @@ class _Search:
         while not done:
             best = self.best = self._next(best, best.alpha, tol)
             done = self.exhausted or self.converged
+        if self.objective.bounds is not None:
+            self.best = self._within_bounds(tol)
 
     def salvage(self) -> None:
         """After an interruption: the best evidence, or that of the weights so far."""
         if self.best is None:
             theta, alpha = self._last
             self.best = self._evaluate(theta, alpha, self.history[-1])
+        if self.objective.bounds is not None:
+            self.stopped = True
+            self.best = self._within_bounds(0.0)
+
+    def _within_bounds(self, tol: float) -> Evidence:
+        """The weights within the bounds, at the precisions that were best without.
+
+        In whitened variables a bound is none on one of them, and steps that can't be
+        whitened are too many for all the rounds.
+        """
+        objective, best = self.objective, self.best
+        assert best is not None
+        objective.set_precision(self.prior.precision(best.alpha))
+        theta = self._obeying(best.theta)
+        cost, most = objective.value(theta), self._max_iter + 1 - len(self.history)
+        if self.stopped or most < 1:
+            return self._evaluate(theta, best.alpha, cost)
+        is_start = True
+
+        def report(theta: Array, cost: float, steepest: float) -> bool:
+            nonlocal is_start
+            if is_start:
+                is_start = False
+                return False
+            return self._note(theta, best.alpha, cost, steepest)
+
+        solution = lbfgs(
+            objective,
+            theta,
+            max_iter=most,
+            tol=tol,
+            report=report,
+            exact_steps=False,
+        )
+        self.converged = solution.converged
+        return self._evaluate(solution.theta, best.alpha, solution.history[-1])
+
+    def _obeying(self, theta: Array) -> Array:
+        """Theta, its neurons turned and cut to the bounds, where there are any."""
+        objective = self.objective
+        if objective.bounds is None:
+            return theta
+        return objective.from_parameters(objective.to_parameters(theta))
 
     def _improve(self, best: Evidence) -> Evidence | None:
         """The first of three moves that raises the evidence; None if none does.
@@ -243,6 +262,7 @@ class _Search:
             tol=tol,
             report=report,
             exact_steps=False,
+            is_bounded=False,
         )
         self.converged = solution.converged
         return self._evaluate(solution.theta, alpha, solution.history[-1])
@@ -255,12 +275,7 @@ class _Search:
         """
         objective = self.objective
         objective.set_precision(self.prior.precision(alpha))
-        by: Posterior | _Deviations = best.posterior
-        if objective.bounds is not None:
-            # Of what a bound holds the prior's, with which it may leave the bound.
-            known = np.minimum(best.posterior.well_determined, MOST_KNOWN)
-            by = _Deviations(np.sqrt((1 - known) / self.prior.precision(alpha)))
-        whitened = _Whitened(objective, best.theta, by)
+        whitened = _Whitened(objective, best.theta, best.posterior)
         # At the last weights, or beside them: see SPREAD.
         start = np.zeros(objective.size)
         if tol is None and whitened.length > 0:
@@ -304,7 +319,7 @@ class _Search:
     def _note(self, theta: Array, alpha: Array, cost: float, steepest: float) -> bool:
         self.history.append(cost)
         self._last = theta.copy(), alpha
-        self.stopped = self._report(theta, cost, steepest)
+        self.stopped = self._report(self._obeying(theta), cost, steepest)
         return self.stopped
 
     def _evaluate(self, theta: Array, alpha: Array, cost: float) -> Evidence:
