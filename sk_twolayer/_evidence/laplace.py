@@ -101,16 +101,18 @@ def sketch(
     cut, t, W2 = m1 * k, V.shape[1], objective.split(theta)[1][:-1].T
     first, second = V[:cut].reshape(m1, k * t), V[cut:].reshape(k + 1, K * t)
     step = max(1, min(PRODUCTS // m1, MOST))
+    # What is visited may lie elsewhere: what goes there holds no samples.
+    layout, folding, output = objective.layout, objective.folding, objective.output
 
     def add(block: Block, T: Array, Z2: Array, sums: Array) -> None:
         for start in range(0, len(T), step):
             few = slice(start, start + step)
-            X, Z = objective.standardised(block.X[few]), Z2[few].astype(float)
+            X, Z = folding.standardised(block.X[few]), Z2[few].astype(float)
             if about is None:
-                roots = objective.output.curvature_root(Z)
+                roots = output.curvature_root(Z)
             else:
                 S = about(X, T[few], W2)
-                roots = mean_curvature_root(objective.output, Z, S)
+                roots = mean_curvature_root(output, Z, S)
             if block.weight is not None:
                 # C'C times the weight is what a repeated sample would add.
                 weight = np.sqrt(block.weight[few].astype(float))
@@ -126,11 +128,12 @@ def sketch(
             sums[:cut, :-1] += (X.T @ to_Z1.reshape(-1, k * t)).reshape(cut, t)
             sums[cut:, :-1] += (hidden.T @ back.reshape(-1, K * t)).reshape(-1, t)
             # Squares of J's entries are outer products of squares.
-            by_first, by_second = objective.split(sums[:, -1])
+            by_first, by_second = layout.split(sums[:, -1])
             by_first += np.square(X).T @ np.square(roots @ by_Z1).sum(axis=1)
             by_second += np.square(hidden).T @ np.square(roots).sum(axis=1)
 
-    parts = objective.visit(theta, lambda: np.zeros((len(theta), t + 1)), add)
+    shape = len(theta), t + 1
+    parts = objective.visit(theta, lambda: np.zeros(shape), add)
     both = np.sum(parts, axis=0)
     return both[:, :-1], both[:, -1]
 
