@@ -35,10 +35,11 @@ from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
 
-# Where the search begins: W2's precision is low there, so that neurons do not become
-# alike, which later steps would keep. It then goes in steps of sqrt(10), of ten where
-# both precisions move, within the bounds.
-BEGIN, STEP, LONG_STEP = (1.0, 0.1), 10**0.5, 10.0
+# Where the search begins, and begins again if it has found nothing: W2's precision is
+# low there, so that neurons do not become alike, which later steps would keep; and what
+# turns often within the data needs large weights from the first step on. It then goes
+# in steps of sqrt(10), of ten where both precisions move, within the bounds.
+BEGINS, STEP, LONG_STEP = ((1.0, 0.1), (0.1, 0.01)), 10**0.5, 10.0
 LOWEST, HIGHEST = 1e-2, 1e2
 MOST_EVALUATIONS = 16
 # Nats that a step must gain over all samples left out; less is noise, or rounding.
@@ -179,12 +180,15 @@ def choose_alpha(
     if samples.total < FEWEST:
         return Choice(np.full(2, LOWEST), False, [], np.full(2, LOWEST))
     search = _Folds(samples, position, objective_of, workers, progress)
-    begin = np.array(BEGIN)
-    thetas = [start(objective) for objective, _ in search.pairs]
-    cost, thetas = search.evaluate(begin, thetas, max_iter=FIRST_ITERATIONS)
-    best, alpha, thetas = search.climb(cost, begin, thetas)
-    if best * search.total >= class_shares_cost * search.total - GAIN_OVER_SHARES:
-        return Choice(np.full(2, HIGHEST), False, search.tried, begin, constant=True)
+    starts = [start(objective) for objective, _ in search.pairs]
+    for begin in map(np.array, BEGINS):
+        cost, thetas = search.evaluate(begin, starts, max_iter=FIRST_ITERATIONS)
+        best, alpha, thetas = search.climb(cost, begin, thetas)
+        if (class_shares_cost - best) * search.total > GAIN_OVER_SHARES:
+            break
+    else:
+        highest = np.full(2, HIGHEST)
+        return Choice(highest, False, search.tried, highest, constant=True)
     plain, _ = search.evaluate(alpha, thetas)
     for _ in range(RELEVANCE_ROUNDS):
         relevant, thetas = search.evaluate(alpha, thetas, by_relevance=True)

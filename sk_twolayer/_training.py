@@ -40,6 +40,8 @@ Array = NDArray[Any]
 FEWEST_NEURONS, MOST_NEURONS, NEURONS_GROW_FROM = 30, 100, 1000
 # Samples that say how sure the weights are, where the evidence does not.
 LAPLACE_SAMPLES = 500
+# Part of the class shares' cost below which a gain is as good as none.
+LITTLE = 1e-4
 # Multiply-adds of an evaluation below which starts run faster one after another.
 PARALLEL_STARTS_WORK = 200_000
 
@@ -414,7 +416,10 @@ def _title(settings: Settings, index: int) -> str | None:
 def _remedy(settings: Settings) -> str:
     """What to do where the cost rises."""
     if settings.solver == "lbfgs":
-        return "; the features may say nothing about y, or have extreme values"
+        remedy = "; the features may say nothing about y, or have extreme values"
+        if settings.fixed_alpha:
+            remedy += f', or alpha={settings.alpha!r} is too large: "auto" searches'
+        return remedy
     rate: Any = repr(settings.learning_rate)
     if isinstance(settings.learning_rate, str):
         rate += f" ({LEARNING_RATES[settings.solver]:g})"
@@ -433,6 +438,9 @@ def _warn(best: _Run, settings: Settings, interrupted: bool, constant: float) ->
     curve = held_out or best.trained.history
     # Each iteration of L-BFGS lowers the training cost, if only by rounding.
     may_rise = settings.solver != "lbfgs" or settings.early_stopping
+    # The searches for alpha look for such an end themselves.
+    is_given = not (settings.by_folds or settings.by_evidence)
+    cost, little = best.trained.cost, LITTLE * constant
     # Where y has one class nothing is below the start's 0, nor below that of the shares.
     is_no_better = curve[0] != 0 and not best.judged < curve[0]
     if interrupted:
@@ -471,10 +479,10 @@ def _warn(best: _Run, settings: Settings, interrupted: bool, constant: float) ->
             ConvergenceWarning,
             stacklevel=5,
         )
-    elif may_rise and not held_out and best.judged >= constant > 0:
+    elif is_given and not held_out and constant and not cost < constant - little:
         warnings.warn(
             f"Training with solver={settings.solver!r} ended at a cost of "
-            f"{best.judged:.4g}, no lower than {constant:.4g}, that of the class shares "
+            f"{cost:.4g}, no lower than {constant:.4g}, that of the class shares "
             f"alone{_remedy(settings)}.",
             ConvergenceWarning,
             stacklevel=5,

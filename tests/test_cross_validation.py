@@ -15,7 +15,7 @@ from sklearn.metrics import log_loss
 
 from sk_twolayer import TwoLayerSigmoidClassifier, _cross_validation, network
 from sk_twolayer._cross_validation import (
-    BEGIN,
+    BEGINS,
     FEWEST,
     FIRST_ITERATIONS,
     FLOOR,
@@ -218,7 +218,7 @@ def test_the_cost_is_that_of_samples_left_out(weighted):
     model = auto(max_iter=1, n_hidden=2)
     with pytest.warns(ConvergenceWarning):
         model.fit(X, y, weight)
-    np.testing.assert_array_equal(model.alpha_curve_[0], BEGIN)
+    np.testing.assert_array_equal(model.alpha_curve_[0], BEGINS[0])
     scales = Moments.of(X, weight).standardisation(0.0, X.dtype)
     # The start, as any fit with this seed has it.
     begun = auto(solver="gd", learning_rate=1e-13, max_iter=1, n_hidden=2)
@@ -237,7 +237,7 @@ def test_the_cost_is_that_of_samples_left_out(weighted):
             sample_weight=others.weight,
             standardisation=scales,
         )
-        objective.set_precision(precision(objective, np.array(BEGIN)))
+        objective.set_precision(precision(objective, np.array(BEGINS[0])))
         theta = lbfgs(
             objective,
             objective.from_parameters(start),
@@ -320,6 +320,32 @@ def test_the_weights_are_an_optimum_at_alpha():
     ) / (2 * len(X))
     cost = log_loss(y, model.predict_proba(X)) + penalty
     assert model.loss_ == pytest.approx(cost, rel=1e-9)
+
+
+def rings(n):
+    X = np.random.default_rng(100).normal(size=(n, 2))
+    return X, (np.floor(2 * np.hypot(*X.T)) % 2).astype(int)
+
+
+def test_what_turns_often_is_found_from_weak_penalties():
+    """At the first precisions every network of rings is a constant."""
+    X, y = rings(4000)
+    model = auto(n_hidden="auto").fit(X[:2000], y[:2000])
+    assert tuple(model.alpha_curve_[0]) == BEGINS[0]
+    assert BEGINS[1] in map(tuple, model.alpha_curve_[1:])
+    assert log_loss(y[2000:], model.predict_proba(X[2000:])) < 0.5
+    # Noise is tried there, too, and nothing found.
+    X = np.random.default_rng(0).normal(size=(200, 5))
+    with pytest.warns(ConvergenceWarning, match="no network that predicts"):
+        model = auto().fit(X, y[:200])
+    assert np.ptp(model.predict_proba(X)[:, 1]) < 0.01
+
+
+def test_a_number_that_ends_in_a_constant_says_so():
+    X, y = rings(2000)
+    match = r"0.693.* no lower than 0.693.*alpha=1.0 is too large: \"auto\" searches"
+    with pytest.warns(ConvergenceWarning, match=match):
+        quick(alpha=1.0).fit(X, y)
 
 
 # ---- relevance
