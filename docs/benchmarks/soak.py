@@ -66,7 +66,7 @@ def main():
 
     figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
     ax.plot(np.arange(len(memory)) * EVERY, memory)
-    ax.set(xlabel="fits", ylabel="resident memory (MB)", ylim=(0, None))
+    ax.set(xlabel="fits", ylabel="resident memory (MB)", ylim=(0, 1.25 * max(memory)))
     figure.savefig(Path(__file__).parent.parent / "images" / "soak.png", dpi=80)
 
 

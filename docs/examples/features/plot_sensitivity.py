@@ -5,6 +5,8 @@ Which inputs matter
 Gradients by the inputs, the network's picture, and scikit-learn's own tools.
 """
 
+# sphinx_gallery_thumbnail_number = 4
+
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_wine
 from sklearn.inspection import PartialDependenceDisplay, permutation_importance
