@@ -35,7 +35,13 @@ autosummary_generate = True
 numpydoc_show_class_members = False
 toc_object_entries_show_parents = "hide"
 myst_heading_anchors = 3
-myst_enable_extensions = ["attrs_block", "colon_fence", "deflist", "dollarmath", "substitution"]
+myst_enable_extensions = [
+    "attrs_block",
+    "colon_fence",
+    "deflist",
+    "dollarmath",
+    "substitution",
+]
 html_math_renderer = "mathml"
 
 # Where the repository is, Read the Docs knows that clones it; a link says so only there.
@@ -57,6 +63,7 @@ html_favicon = "_static/favicon.svg"
 html_sidebars = {"**": ["contents.html"]}
 html_css_files, html_js_files = ["site.css"], ["frames.js"]
 html_show_sourcelink = False
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "logo": {"text": "sk_twolayer", "alt_text": "sk_twolayer, home"},
     "navigation_with_keys": True,
