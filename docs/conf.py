@@ -68,7 +68,8 @@ html_theme_options = {
     "logo": {"text": "sk_twolayer", "alt_text": "sk_twolayer, home"},
     "navigation_with_keys": True,
     "navbar_center": ["links.html"],
-    "navbar_end": ["language.html", "theme-switcher", "navbar-icon-links"],
+    "navbar_persistent": ["search-button-field", "language.html"],
+    "navbar_end": ["theme-switcher", "navbar-icon-links"],
     "icon_links": [
         {
             "name": "PyPI",

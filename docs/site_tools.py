@@ -136,10 +136,11 @@ class ExampleOrder:
 def quickstart(app):
     """What the quick start printed in this build, for the pages that show it."""
     page = (DOCS / "gallery" / "quickstart.rst").read_text(encoding="utf-8")
-    lines = page.split(".. code-block:: none\n", 1)[1].splitlines()
-    last = next(i for i, line in enumerate(lines) if line.startswith("    saved"))
-    text = "\n".join(line[4:] for line in lines[:last]).strip("\n")
-    text = text.rsplit("\n\n", 1)[0] if text.count("\n\n") > 1 else text
+    blocks = re.findall(r"code-block:: none\n\n((?: .*\n|\n)*)", page)
+    lines = [
+        line.strip("\n") for block in blocks for line in block.rstrip().splitlines()
+    ]
+    text = "\n".join(line[4:] for line in lines).split("\nsaved")[0].strip("\n")
     (DOCS / "images" / "quickstart.txt").write_text(text + "\n", encoding="utf-8")
 
 

@@ -201,6 +201,8 @@ for (const node of document.querySelectorAll("article h1, article p, article li,
   if (box.width && box.right > width + 1 && !node.closest("div.highlight, [class*=scroll], nav"))
     found.push("cut: " + node.textContent.slice(0, 40));
 }
+for (const out of document.querySelectorAll(".sphx-glr-script-out"))
+  if (/Warning: /.test(out.textContent)) found.push("a warning in: " + out.textContent);
 if (width >= 1280)
   for (const code of document.querySelectorAll("div.highlight-Python pre, div.highlight-python pre"))
     if (code.scrollWidth > code.clientWidth + 1) found.push("code cut: " + code.textContent.slice(0, 60));

@@ -39,7 +39,11 @@ for name, model in models.items():
         line += f"{loss.mean():>7.3f} ({accuracy.mean():.3f})"
     print(line)
 
+# %%
+# One network, its matrices in a page to open in a browser, and what matters to it.
+
 X, y = data["breast cancer"]
+y = y.map({0: "malignant", 1: "benign"})
 network = TwoLayerSigmoidClassifier(random_state=0).fit(X, y)
 print(f"\nbreast cancer, m = {X.shape[1]} features, k = {network.n_hidden_} neurons:")
 for name, letters in [("W1", "k, m"), ("b1", "k, 1"), ("W2", "1, k"), ("b2", "1, 1")]:

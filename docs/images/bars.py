@@ -18,35 +18,33 @@ NAMES = {
     "logistic, scaled": ("LogisticRegression, scaled", "LogisticRegression，缩放后"),
     "HistGB": ("HistGradientBoosting", "HistGradientBoosting"),
 }
-WIDTH, LEFT, ROW = 560, 206, 30
+WIDTH, ROW = 360, 46
 
 
 def chart(language):
     found = {row["contestant"]: float(row["all"]) for row in table("curves_held_back")}
-    values = {
-        name: found[key] for key, names in NAMES.items() for name in [names[language]]
-    }
-    scale = (WIDTH - LEFT - 60) / max(values.values())
-    one = LEFT + scale
+    values = {names[language]: found[key] for key, names in NAMES.items()}
+    scale = (WIDTH - 50) / max(values.values())
     marks = []
     for i, (name, value) in enumerate(values.items()):
-        y = ROW * i + 4
+        y = ROW * i
         marks.append(
-            f'<text x="{LEFT - 8}" y="{y + 15}" text-anchor="end">{name}</text>'
-            f'<rect class="{"ours" if i == 0 else "theirs"}" x="{LEFT}" y="{y}" '
-            f'width="{scale * value:.1f}" height="20" rx="2"/>'
-            f'<text x="{LEFT + scale * value + 6:.1f}" y="{y + 15}" font-weight="600">'
+            f'<text x="0" y="{y + 14}">{name}</text>'
+            f'<rect class="{"theirs" if i else "ours"}" x="0" y="{y + 20}" '
+            f'width="{scale * value:.1f}" height="18" rx="2"/>'
+            f'<text x="{scale * value + 6:.1f}" y="{y + 34}" font-weight="600">'
             f"{value:.2f}</text>"
         )
-    height = ROW * len(values) + 24
-    best = ("1 = the best of the others", "1 = 其余几个里最好的")[language]
+    height = ROW * len(values) + 22
+    best = ("1: the best of the others", "1：其余四个里最好的")[language]
     label = ("Log-loss, less is better", "对数损失，越小越好")[language]
     spoken = "; ".join(f"{name} {value:.2f}" for name, value in values.items())
     return (
         f'<svg class="bars" viewBox="0 0 {WIDTH} {height}" role="img" '
         f'aria-label="{label}: {spoken}">{"".join(marks)}'
-        f'<path d="M{one:.1f} 0V{height - 20}" stroke="currentColor" stroke-dasharray="3 3"/>'
-        f'<text x="{one:.1f}" y="{height - 5}" text-anchor="middle">{best}</text></svg>\n'
+        f'<path d="M{scale:.1f} 18V{height - 18}" stroke="currentColor" '
+        f'stroke-dasharray="3 3"/><text x="{scale:.1f}" y="{height - 4}" '
+        f'text-anchor="end">{best}</text></svg>\n'
     )
 
 

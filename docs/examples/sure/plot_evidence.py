@@ -33,7 +33,7 @@ for ax, (name, model) in zip(axes, models.items(), strict=True):
     p = model.fit(X, y).predict_proba(points)[:, 1].reshape(grid.shape[:2])
     shown = ax.contourf(*grid.T, p.T, np.linspace(0, 1, 11), cmap="RdBu")
     for label, marker, face in ((0, "o", "white"), (1, "^", "black")):
-        ax.scatter(*X[y == label].T, 14, face, marker, edgecolor="black", lw=0.6)
+        ax.scatter(*X[y == label].T, 14, face, marker=marker, edgecolor="black", lw=0.6)
     ax.set_title(name)
 figure.colorbar(shown, ax=axes, label="probability of the second class")
 plt.show()

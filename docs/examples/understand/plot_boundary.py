@@ -30,6 +30,8 @@ for ax, iterations in zip(axes.flat, (1, 4, 10, 60), strict=True):
         model, X, response_method="predict_proba", ax=ax, cmap="RdBu", vmin=0, vmax=1
     )
     for label, marker, face in ((0, "o", "white"), (1, "^", "black")):
-        ax.scatter(*X[y == label].to_numpy().T, 18, face, marker, edgecolor="black")
+        ax.scatter(
+            *X[y == label].to_numpy().T, 18, face, marker=marker, edgecolor="black"
+        )
     ax.set_title(f"iteration {iterations}, cost {model.loss_:.3f}")
 plt.show()

@@ -5,11 +5,10 @@ The matrices of one pass
 Every matrix of a forward and a backward pass: name, equation, shape, meaning, values.
 """
 
-# sphinx_gallery_thumbnail_path = 'images/flow.svg'
-
 # %%
 # A small network on three features of the wine data, so that everything is in sight.
 
+# sphinx_gallery_thumbnail_path = 'images/flow.svg'
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_wine
