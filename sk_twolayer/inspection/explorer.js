@@ -151,7 +151,7 @@ const letter = a => a === "K" && size().K === 1 ? "1" : a;
 const shape = (a, b) => `(${letter(a)}, ${letter(b)})`;
 const number = (axis, i) => axis === "1" ? 1 : (D.index?.[axis]?.[i] ?? i) + 1;
 const given = (axis, i) => {
-	const name = {m: D.features, n: D.samples, K: D.outputs}[axis]?.[i]?.replace(/^P\((.*)\)$/, "$1");
+	const name = {m: D.features, n: D.samples, K: D.outputs}[axis]?.[i];
 	return name === undefined || /^(x|output )\d+$/.test(name) || axis === "n" && /^\d+$/.test(name) ? null : name;
 };
 const named = (axis, i) => { const plain = t("one_" + axis, number(axis, i)), name = given(axis, i); return name === null ? plain : t("named", plain, name); };
@@ -245,7 +245,7 @@ function layout() {
 	const room = stack ? width - edge : (width - (side ? 240 : 0) - 16) / 2 - edge;
 	const cell = max(tiny ? 9 : 29, min(tiny ? 18 : 44, floor(room / columns)));
 	const rows = 3 * max(shown.k.length, shown.m.length) + 3 * shown.K.length;
-	for (const [name, on] of Object.entries({narrow, tiny, stack, side, tight: cell < 39, few: cell * shown.n.length < 170})) root.classList.toggle(name, on);
+	for (const [name, on] of Object.entries({framed, narrow, tiny, stack, side, tight: cell < 39, few: cell * shown.n.length < 170})) root.classList.toggle(name, on);
 	root.style.setProperty("--c", cell + "px");
 	root.style.setProperty("--h", (tiny ? min(cell, 14) : rows > 14 ? 21 : narrow ? 24 : 26) + "px");
 }
@@ -584,10 +584,10 @@ addEventListener("message", e => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", boundary);
 addEventListener("hashchange", () => { stop(); recall(); build(); });
+if (/\by=1/.test(location.hash) && !still) setTimeout(() => $("play")?.click(), 900);
 recall();
 // A frame's first width comes without an event, and may come late.
 let before = 0;
 new ResizeObserver(() => { if (wide() !== before) { before = wide(); build(); } }).observe(root);
 if ((before = wide())) build();
-if (/\by=1/.test(location.hash) && !still) setTimeout(() => $("play")?.click(), 900);
 })();
