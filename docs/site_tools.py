@@ -81,7 +81,9 @@ def mathml(as_block):
 
     def visit(self, node):
         text = tex2mathml(node.astext(), as_block=as_block)
-        self.body.append(f'<div class="formula">{text}</div>' if as_block else text)
+        self.body.append(
+            f'<div class="formula" tabindex="0">{text}</div>' if as_block else text
+        )
         raise SkipNode
 
     return visit

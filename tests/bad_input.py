@@ -429,8 +429,8 @@ def message(case: Case) -> str:
         except case.error as error:
             text = " ".join(str(error).split())
             found = re.search(re.sub(" +", " +", case.message), text)
-            length = max(130, found.end() if found else 0)
-            return text if len(text) <= length else text[:length] + " …"
+            end = text.find(" ", max(130, found.end() if found else 0))
+            return text if end < 0 else text[:end] + " …"
     raise AssertionError(f"{case.what} raised nothing")
 
 

@@ -702,7 +702,7 @@ class SensitivityDisplay:
             range(len(shown)), [_shorten(self.feature_names[j]) for j in shown]
         )
         summed = ", summed over outputs" if several else f" ({names[0]})"
-        ax.set_xlabel(f"change of the probability for one standard deviation{summed}")
+        ax.set_xlabel(f"change of the probability\nfor one standard deviation{summed}")
         if several:
             # The bars are shortest below.
             ax.legend(loc="lower right", ncols=-(-len(values) // 8))
