@@ -115,7 +115,12 @@ def pages():
     if not (HTML / "index.html").exists():
         pytest.skip("the docs have not been built into docs/_build/html")
     paths = sorted(HTML.rglob("*.html"))
-    return {str(p.relative_to(HTML)): Page(p) for p in paths}
+    # The theme leaves a template of its own there.
+    found = {
+        str(p.relative_to(HTML)): Page(p) for p in paths if "webpack" not in p.name
+    }
+    assert len(found) > 50
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -170,10 +175,10 @@ def test_no_link_of_the_site_is_dead(pages):
     dead = []
     for name, page in pages.items():
         for link in page.links:
-            target, anchor = urldefrag(urljoin(f"site:///{name}", link))
-            if not target.startswith("site:///"):
+            target, anchor = urldefrag(urljoin(f"http://site/{name}", link))
+            if not target.startswith("http://site/"):
                 continue
-            path = unquote(target.removeprefix("site:///").split("?")[0])
+            path = unquote(target.removeprefix("http://site/").split("?")[0])
             if not (HTML / path).exists() or (
                 anchor
                 and path in pages
