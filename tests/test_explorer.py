@@ -551,6 +551,54 @@ return [root.scrollWidth, root.scrollHeight, ...[0, 1, 2].map(i =>
     assert page.run("return document.documentElement.scrollWidth") <= 390
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_numbers_of_neurons_stand_whole_in_the_margin(page, width):
+    X, Y, parameters = softmax_problem(m=3, n=5, k=40)
+    many = inspection.from_parameters(X, Y, *parameters, output="softmax")
+    page.size(width, 800)
+    page.open(many)
+    # The text's own box, of which nothing is hidden, between the page's edge and W1.
+    boxes = page.run(
+        "return [...document.querySelectorAll('.num .head')].map(head => {"
+        " const range = new Range(); range.selectNodeContents(head);"
+        " return [head.textContent, getComputedStyle(head).overflow,"
+        "  range.getBoundingClientRect().left]})"
+    )
+    assert any(len(text) == 2 for text, _, _ in boxes)
+    assert all(overflow == "visible" and left >= 0 for _, overflow, left in boxes)
+
+
+def test_printed_from_a_wide_window_nothing_lies_on_anything(page):
+    # Paper is another width, of which a script is not told.
+    source = {"source": "window.ResizeObserver = class { observe() {} }"}
+    added = page.driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", source)
+    page.size(1280, 800)
+    page.open(TEACHING)
+    page.driver.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    # A4 across, less its margins.
+    metrics = {"width": 1062, "height": 733, "deviceScaleFactor": 1, "mobile": False}
+    page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    boxes = page.run(
+        "return [...document.querySelectorAll('.matrix table')].map(each => {"
+        " const b = each.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]})"
+    )
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert max(box[2] for box in boxes) <= 1062 and max(box[3] for box in boxes) <= 733
+    for a, b in itertools.combinations(boxes, 2):
+        apart = a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
+        assert apart, (a, b)
+
+
+def test_an_address_with_y_plays(page):
+    page.size(1280, 800)
+    page.open(TEACHING, "#y=1")
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    at = "return +document.getElementById('slider').value"
+    WebDriverWait(page.driver, 20).until(lambda driver: driver.execute_script(at) > 2)
+
+
 def test_axe_finds_no_violation(page):
     path = os.environ.get("AXE_CORE")
     if not path:

@@ -245,8 +245,8 @@ def test_gradient_check_passes_the_articles_gradient(kind):
     [
         ("dW1", (2, 1), "dW1[2, 1] (neuron 2, feature x1)"),
         ("db1", (3, 0), "db1[3, 0] (neuron 3)"),
-        ("dW2", (0, 2), "dW2[0, 2] (P(yes), neuron 2)"),
-        ("db2", (0, 0), "db2[0, 0] (P(yes))"),
+        ("dW2", (0, 2), "dW2[0, 2] (yes, neuron 2)"),
+        ("db2", (0, 0), "db2[0, 0] (yes)"),
     ],
 )
 @pytest.mark.parametrize("wrong", [1.01, np.nan])

@@ -253,6 +253,8 @@ def test_one_class_is_predicted_everywhere(options, is_sparse):
     assert model.score(X, ["a"] * X.shape[0]) == 1
     traced = inspection.trace(model, X, ["a"] * X.shape[0])
     assert traced["A2"].row_labels == ["P(a)"] and traced["A2"].values.min() == 1
+    # Z2 is no probability.
+    assert traced["Z2"].row_labels == ["a"]
     assert np.abs(traced["dW1"].values).max() == 0
 
 

@@ -1,7 +1,4 @@
-"""One process, 20 000 small fits and a million predictions: memory and what it holds.
-
-Writes docs/images/soak.png, the resident memory over the run, if matplotlib is there.
-"""
+"""One process, 20 000 small fits and a million predictions: memory and what it holds."""
 
 import gc
 import re
@@ -57,17 +54,6 @@ def main():
         f"| {FITS} | {FITS * each} | {settled[0]:.1f} MB | {settled[-1]:.1f} MB "
         f"| {1000 * slope * 1000:.1f} kB |"
     )
-    try:
-        import matplotlib
-    except ImportError:
-        return
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, ax = plt.subplots(figsize=(7, 3), layout="constrained")
-    ax.plot(np.arange(len(memory)) * EVERY, memory)
-    ax.set(xlabel="fits", ylabel="resident memory (MB)", ylim=(0, None))
-    figure.savefig(Path(__file__).parent.parent / "images" / "soak.png", dpi=80)
 
 
 if __name__ == "__main__":

@@ -2,76 +2,69 @@
 Quick start
 ===========
 
-The main job on scikit-learn's breast cancer data: score, search, compare, look.
+The network at its defaults, on features as they come, beside scikit-learn's own.
 """
 
 from pathlib import Path
 
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
-from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.model_selection import StratifiedKFold, cross_validate
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier
+from sk_twolayer.inspection import trace
 
-X, y = load_breast_cancer(return_X_y=True)
-X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
-
-network = make_pipeline(StandardScaler(), TwoLayerSigmoidClassifier(random_state=0))
-scores = cross_val_score(network, X_train, y_train, scoring="neg_log_loss")
-print(f"5-fold log-loss of the defaults: {-scores.mean():.3f} ± {scores.std():.3f}")
-
-search = GridSearchCV(
-    network,
-    {
-        "twolayersigmoidclassifier__n_hidden": [4, 16],
-        "twolayersigmoidclassifier__alpha": ["auto", 0.1, 1.0, 10.0],
-    },
-    scoring="neg_log_loss",
-).fit(X_train, y_train)
-print("chosen:", search.best_params_)
-
+mlp = MLPClassifier(max_iter=3000, random_state=0)
 models = {
-    "TwoLayerSigmoidClassifier": search.best_estimator_,
-    "LogisticRegression": make_pipeline(StandardScaler(), LogisticRegression()),
-    "MLPClassifier": make_pipeline(
-        StandardScaler(), MLPClassifier(max_iter=1000, random_state=0)
-    ),
+    "TwoLayerSigmoidClassifier, raw": TwoLayerSigmoidClassifier(random_state=0),
+    "MLPClassifier, raw": mlp,
+    "MLPClassifier, scaled": make_pipeline(StandardScaler(), mlp),
+    "LogisticRegression, scaled": make_pipeline(StandardScaler(), LogisticRegression()),
 }
-print(f"\n{'on the test set':<27}{'log-loss':>9}{'accuracy':>10}{'ROC AUC':>9}")
-for name, model in models.items():
-    probability = model.fit(X_train, y_train).predict_proba(X_test)[:, 1]
-    print(
-        f"{name:<27}{log_loss(y_test, probability):>9.3f}"
-        f"{accuracy_score(y_test, probability > 0.5):>10.3f}"
-        f"{roc_auc_score(y_test, probability):>9.3f}"
-    )
+loaders = {"iris": load_iris, "wine": load_wine, "breast cancer": load_breast_cancer}
+data = {name: load(return_X_y=True, as_frame=True) for name, load in loaders.items()}
+folds = StratifiedKFold(5, shuffle=True, random_state=0)
 
-fitted = search.best_estimator_[-1]
-print("\nparameters (k hidden neurons, m features):")
+print(f"{'log-loss (accuracy), 5-fold':<32}" + "".join(f"{s:>15}" for s in data))
+for name, model in models.items():
+    line = f"{name:<32}"
+    for X, y in data.values():
+        found = cross_validate(
+            model, X, y, cv=folds, scoring=("neg_log_loss", "accuracy")
+        )
+        loss, accuracy = -found["test_neg_log_loss"], found["test_accuracy"]
+        line += f"{loss.mean():>7.3f} ({accuracy.mean():.3f})"
+    print(line)
+
+# %%
+# One network, its matrices in a page to open in a browser, and what matters to it.
+
+X, y = data["breast cancer"]
+y = y.map({0: "malignant", 1: "benign"})
+network = TwoLayerSigmoidClassifier(random_state=0).fit(X, y)
+print(f"\nbreast cancer, m = {X.shape[1]} features, k = {network.n_hidden_} neurons:")
 for name, letters in [("W1", "k, m"), ("b1", "k, 1"), ("W2", "1, k"), ("b2", "1, 1")]:
-    print(f"  {name}_  ({letters}) = {getattr(fitted, name + '_').shape}")
+    print(f"  {name}_  ({letters}) = {getattr(network, name + '_').shape}")
+
+figures = Path("figures")
+figures.mkdir(exist_ok=True)
+trace(network, X, y).save(figures / "trace.html")
+print("\nsaved", figures / "trace.html", "- every matrix, to open in a browser")
 
 try:
     import matplotlib
 except ImportError:
-    print("\nmatplotlib is not installed: no plots. pip install 'sk-twolayer[plot]'")
+    print("matplotlib is not installed: no plots. pip install 'sk-twolayer[plot]'")
 else:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from sklearn.calibration import CalibrationDisplay
 
-    figures = Path("figures")
-    figures.mkdir(exist_ok=True)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    left.plot(fitted.loss_curve_)
-    left.set(xlabel="iteration", ylabel="cost (nats)", title="Cost in training")
-    CalibrationDisplay.from_estimator(
-        search.best_estimator_, X_test, y_test, n_bins=5, ax=right, name="network"
-    )
-    right.set_title("Calibration on the test set")
-    figure.savefig(figures / "quickstart.png", dpi=100)
-    print("\nsaved", figures / "quickstart.png")
+    from sk_twolayer.inspection import SensitivityDisplay
+
+    display = SensitivityDisplay.from_estimator(network, X)
+    display.figure_.savefig(figures / "quickstart.png", dpi=100, bbox_inches="tight")
+    print("saved", figures / "quickstart.png", "- which features matter")
+    plt.show()

@@ -360,9 +360,10 @@ class NetworkDisplay(_WeightsPlot):
         for y, i in zip(heights[0], inputs, strict=True):
             ax.text(-0.04, y, _shorten(self.feature_names[i]), ha="right", va="center")
         for y, i in zip(heights[1], hidden, strict=True):
-            ax.text(1, y, str(i), ha="center", va="center", fontsize=7, zorder=4)
+            ax.text(1, y, str(i + 1), ha="center", va="center", fontsize=7, zorder=4)
         for y, i in zip(heights[2], outputs, strict=True):
-            ax.text(2.04, y, _shorten(self.output_names[i]), ha="left", va="center")
+            name = _shorten(f"P({self.output_names[i]})")
+            ax.text(2.04, y, name, ha="left", va="center")
         counts = [
             _count("input", len(inputs), self.W1.shape[1]),
             _count("hidden neuron", len(hidden), self.W1.shape[0]),
@@ -528,7 +529,8 @@ class WeightsDisplay(_WeightsPlot):
             layout="constrained",
         )
         self.ax_ = np.asarray(axes)
-        neurons = [str(i) for i in range(k)]
+        # Neurons are counted from 1, as in the explorer and in mathematics.
+        neurons = [str(i + 1) for i in range(k)]
         self.images_ = [
             _draw_map(self.ax_[0], self._drawn, neurons, self.feature_names),
             _draw_map(self.ax_[1], self.W2, self.output_names, neurons),
@@ -687,7 +689,8 @@ class SensitivityDisplay:
         several = len(values) > 1
         colours = colormaps["viridis"](np.linspace(0, 0.92, len(values)))
         done = np.zeros(len(shown))
-        for i, (row, name) in enumerate(zip(values, self.output_names, strict=True)):
+        names = [f"P({name})" for name in self.output_names]
+        for i, (row, name) in enumerate(zip(values, names, strict=True)):
             colour = colours[i] if several else POSITIVE
             self.bars_.append(
                 ax.barh(
@@ -698,8 +701,8 @@ class SensitivityDisplay:
         ax.set_yticks(
             range(len(shown)), [_shorten(self.feature_names[j]) for j in shown]
         )
-        summed = ", summed over outputs" if several else f" ({self.output_names[0]})"
-        ax.set_xlabel(f"change of the probability for one standard deviation{summed}")
+        summed = ", summed over outputs" if several else f" ({names[0]})"
+        ax.set_xlabel(f"change of the probability\nfor one standard deviation{summed}")
         if several:
             # The bars are shortest below.
             ax.legend(loc="lower right", ncols=-(-len(values) // 8))

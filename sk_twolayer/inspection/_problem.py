@@ -203,7 +203,7 @@ def moderation_of(estimator: Any, X: Any) -> Array | None:
 
 
 def output_names(estimator: Any) -> list[str]:
-    """What each output of a fitted estimator is the probability of.
+    """What each output of a fitted estimator is for; only A2 is its probability.
 
     Parameters
     ----------
@@ -216,7 +216,7 @@ def output_names(estimator: Any) -> list[str]:
         The second of two classes, each class, or each label by its name.
     """
     named = getattr(estimator, "label_names_", estimator.classes_)
-    return [f"P({name})" for name in named[-estimator.n_outputs_ :]]
+    return [str(name) for name in named[-estimator.n_outputs_ :]]
 
 
 def problem_of_parameters(

@@ -231,6 +231,9 @@ class Trace:
                 terms = [*terms[:1], "= softmax", *terms[2:]]
             first, second = template[0].split(":")[1].split(",")
             letters = terms[0].split(":")[1].split(",")
+            rows = names[first]
+            if name == "A2":
+                rows = [f"P({each})" for each in rows]
             self.matrices.append(
                 MatrixTrace(
                     name,
@@ -240,7 +243,7 @@ class Trace:
                     (letters[0], letters[1]),
                     (first, second),
                     values[name],
-                    names[first],
+                    rows,
                     names[second],
                 )
             )

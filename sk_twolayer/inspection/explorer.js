@@ -2,7 +2,7 @@
 "use strict";
 // What comes from data is written as text, never as markup.
 const $ = id => document.getElementById(id), root = document.documentElement;
-const D = JSON.parse($("data").textContent), framed = window.parent !== window;
+const D = JSON.parse($("data").textContent), framed = window.parent !== window, still = matchMedia("(prefers-reduced-motion: reduce)").matches;
 const {abs, max, min, exp, round, floor} = Math, boxOf = node => node.getBoundingClientRect();
 const WEIGHTS = ["W1", "b1", "W2", "b2"];
 const clamp = (v, top) => max(0, min(top, v)), range = n => [...Array(n).keys()], wide = () => document.body.clientWidth, mode = name => root.classList.contains(name), soft = D.output === "softmax";
@@ -36,7 +36,7 @@ db1 k 1 8 2;= (1/n) Σ dZ1;dZ1 r *`.split("\n")) {
 	if (reads) READS[name] = reads.split(",").map(one => one.split(" "));
 }
 const SYMBOL = {dA1: "W2ᵀ dZ2", S1: "σ′(Z1)", G: "κ"}, symbol = name => SYMBOL[name] ?? name;
-const ORDER = ["Z1", "A1", "Z2", "A2", "dZ2", "dW2", "db2", "dA1", "S1", "dZ1", "dW1", "db1"];
+const ORDER = ["Z1", "A1", "Z2", "A2", "dZ2", "dW2", "db2", "dA1", "S1", "dZ1", "dW1", "db1"], DONE = 12;
 // The letters of each product, (a, b)(b, c).
 const PRODUCT = {Z1: "kmn", Z2: "Kkn", dW2: "Knk", dA1: "kKn", dW1: "knm"};
 const NAMES = Object.keys(SPEC).filter(name => D.moderation || name !== "G" && name !== "P");
@@ -106,7 +106,7 @@ const small = () => { const s = size(); return !D.given && s.m * s.n * s.k <= 50
 // Whether another solver than descent made the steps.
 const other = () => recorded && D.rate === null;
 const last = () => recorded ? F.length - 1 : small() ? 200 : 0;
-const iteration = i => String(recorded && D.iterations?.[i] || i);
+const iteration = i => recorded && D.iterations?.[i] || i;
 const ensure = i => { while (F.length <= i) F.push(descend(F.at(-1))); };
 const restart = p => { F = [p]; recorded = false; costs = []; };
 const START = {l: D.language, i: 0, eta: D.rate ?? 1, s: -1, q: 0, b: "", t: 0, c: 0};
@@ -127,7 +127,7 @@ function recall() {
 	if (s.has("p") && !D.given) try {
 		const [x, y, ...p] = JSON.parse(one("p")).map(A => map(A, Number));
 		load(x, y, [p]);
-		if (!Number.isFinite(pass(F[0]).cost)) throw new Error("shapes");
+		if (!isFinite(pass(F[0]).cost)) throw new Error("shapes");
 		restart(F[0]); edited = true;
 	} catch { original(); }
 	language = /^(en|zh)$/.test(one("l")) ? one("l") : D.language;
@@ -135,7 +135,7 @@ function recall() {
 	const rate = +one("eta"), to = +one("s");
 	if (rate > 0 && small() && rate !== eta) { eta = rate; restart(F[0]); }
 	at = clamp(floor(+one("i")) || 0, last());
-	step = s.has("s") && small() ? clamp(to || 0, ORDER.length + 1) : -1;
+	step = s.has("s") && small() ? clamp(to || 0, DONE + 1) : -1;
 	[asking, turned, tiny] = ["q", "t", "c"].map(key => s.has(key));
 	root.classList.toggle("plain", s.has("h"));
 	wrong = small() && /^[tknr]$/.test(one("b")) ? one("b") : "";
@@ -151,7 +151,7 @@ const letter = a => a === "K" && size().K === 1 ? "1" : a;
 const shape = (a, b) => `(${letter(a)}, ${letter(b)})`;
 const number = (axis, i) => axis === "1" ? 1 : (D.index?.[axis]?.[i] ?? i) + 1;
 const given = (axis, i) => {
-	const name = {m: D.features, n: D.samples, K: D.outputs}[axis]?.[i]?.replace(/^P\((.*)\)$/, "$1");
+	const name = {m: D.features, n: D.samples, K: D.outputs}[axis]?.[i];
 	return name === undefined || /^(x|output )\d+$/.test(name) || axis === "n" && /^\d+$/.test(name) ? null : name;
 };
 const named = (axis, i) => { const plain = t("one_" + axis, number(axis, i)), name = given(axis, i); return name === null ? plain : t("named", plain, name); };
@@ -162,7 +162,7 @@ const python = v => v < 0 ? `(${v})` : String(v);
 const list = A => `[${A.join(", ")}]`;
 function brief(v) {
 	const a = abs(v), exact = String(a), tight = mode("tight");
-	const text = exact.length < 5 || !Number.isFinite(v) ? exact : a >= 99999.5 ? a.toExponential(0).replace("+", "")
+	const text = exact.length < 5 || !isFinite(v) ? exact : a >= 99999.5 ? a.toExponential(0).replace("+", "")
 		: a < 1e-9 ? "≈0" : a < 0.00095 ? a.toExponential(0) : a.toFixed(a < 0.0995 ? 3 : a < 9.995 ? 2 : a < 99.95 ? 1 : 0);
 	return (v < -1e-9 ? tight ? "-" : "−" : "") + (tight ? text.replace(/^0\./, ".") : text);
 }
@@ -209,7 +209,7 @@ function sum(name, r, c) {
 // ---- Building the page.
 function el(what, ...children) {
 	const [tag, className = "", id = ""] = what.split(/[.#]/), node = Object.assign(document.createElement(tag), {className, id});
-	const properties = Object.getPrototypeOf(children[0] ?? "") === Object.prototype ? children.shift() : {};
+	const properties = children[0]?.constructor === Object ? children.shift() : {};
 	for (const [key, value] of Object.entries(properties))
 		if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
 		else if (key in node) node[key] = value;
@@ -245,7 +245,7 @@ function layout() {
 	const room = stack ? width - edge : (width - (side ? 240 : 0) - 16) / 2 - edge;
 	const cell = max(tiny ? 9 : 29, min(tiny ? 18 : 44, floor(room / columns)));
 	const rows = 3 * max(shown.k.length, shown.m.length) + 3 * shown.K.length;
-	for (const [name, on] of Object.entries({narrow, tiny, stack, side, tight: cell < 39, few: cell * shown.n.length < 170})) root.classList.toggle(name, on);
+	for (const [name, on] of Object.entries({framed, narrow, tiny, stack, side, tight: cell < 39, few: cell * shown.n.length < 170})) root.classList.toggle(name, on);
 	root.style.setProperty("--c", cell + "px");
 	root.style.setProperty("--h", (tiny ? min(cell, 14) : rows > 14 ? 21 : narrow ? 24 : 26) + "px");
 }
@@ -258,8 +258,8 @@ function matrix(name) {
 	const text = name === "G" ? t("evidence") : column === 7 || column === 8 ? "" : equation;
 	return place(el("div.matrix#m-" + name, el("div.caption#t-" + name, el("b", symbol(name)), el("span", text && text + " "), colours(p, q)), table), column, row);
 }
-const head = (axis, text, tabIndex) => i => el("button.head a" + axis, {tabIndex, ariaPressed: "false", "data-at": axis + "." + i, ariaLabel: named(axis, i), onclick: () => pick(String(select) === `${axis},${i}` ? null : [axis, i])}, text ? given(axis, i) ?? named(axis, i) : String(number(axis, i)));
-const heads = (axis, column, row, span, text) => place(el("div.heads" + (row ? "" : " top"), ...shown[axis].map(head(axis, text, column > 5 || row > 4 || row === 3 ? -1 : 0))), column, row, span);
+const head = (axis, text, tabIndex) => i => el("button.head a" + axis, {tabIndex, ariaPressed: "false", "data-at": axis + "." + i, ariaLabel: named(axis, i), onclick: () => pick(select + "" === `${axis},${i}` ? null : [axis, i])}, text ? given(axis, i) ?? named(axis, i) : number(axis, i));
+const heads = (axis, column, row, span, text) => place(el("div.heads" + (row ? text ? "" : " num" : " top"), ...shown[axis].map(head(axis, text, column > 5 || row > 4 || row === 3 ? -1 : 0))), column, row, span);
 function build() {
 	const active = document.activeElement?.id;
 	root.lang = zh() ? "zh-CN" : "en";
@@ -284,7 +284,7 @@ function bar() {
 			if (+e.target.value > 0) { eta = +e.target.value; restart(F[0]); at = min(at, last()); }
 			build();
 		}})));
-		const on = step >= 0, walk = el("span.group", button("steps", t("steps"), () => { stop(); step = on ? -1 : 0; answer = null; build(); }, {ariaPressed: String(on)}));
+		const on = step >= 0, walk = el("span.group", button("steps", t("steps"), () => { stop(); step = on ? -1 : 0; answer = null; build(); }, {ariaPressed: on}));
 		if (on) walk.append(icon("back", "◀", "back", () => move(-1)), icon("next", "▶", "next", () => move(1)),
 			el("label", el("input.#ask", {type: "checkbox", checked: asking, onchange: e => { asking = e.target.checked; answer = null; update(); }}), t("ask")));
 		second.append(walk, el("label", t("break"), el("select.#break", {onchange: e => { stop(); wrong = e.target.value; update(); }},
@@ -296,7 +296,7 @@ function bar() {
 		const label = el("label.size", el("b.a" + axis, axis)), drag = live && sizes[axis] <= LIMIT[axis];
 		if (drag) label.append(slider("size-" + axis, 1, LIMIT[axis], sizes[axis], t(axis), v => resize(axis, v)));
 		if (shown[axis].length < sizes[axis] || wanted[axis]) label.append(el("input", {type: "text", id: "choice-" + axis, value: shown[axis].map(i => number(axis, i)).join(" "), ariaLabel: t(axis), onchange: e => pickShown(axis, e.target.value)}), t("of", D.total[axis]));
-		else label.append(String(sizes[axis]));
+		else label.append(sizes[axis]);
 		label.append(el("span", t(axis)));
 		group.append(label);
 	}
@@ -338,12 +338,12 @@ const relative = (name, v, r, c) => !scale.own ? v : name === "X" ? (v - scale.s
 // ---- Showing the moment.
 function update() {
 	ensure(at);
-	const p = F[at], {m, k} = size(), done = step > ORDER.length;
+	const p = F[at], {m, k} = size(), done = step > DONE;
 	let hidden = new Set(step < 0 ? [] : ORDER.slice(step)), text = "";
 	V = pass(p, wrong);
 	if (D.moderation) {
 		// The factors belong to the fitted weights and to no others.
-		const fits = !edited && !wrong && at === (recorded ? last() : 0) && (step < 0 || step >= ORDER.length);
+		const fits = !edited && !wrong && at === (recorded ? last() : 0) && (step < 0 || step >= DONE);
 		if (fits) { V.G = D.moderation; V.P = activate(map(V.Z2, (z, i, j) => z * V.G[i][j])); } else hidden.add("G").add("P");
 	}
 	if (wrong === "t" && m === k) { V = pass({...p, W1: turn(p.W1)}); text = t("square"); } else if (wrong === "t") { text = `ValueError: W1 has shape (${m}, ${k}); it needs (${m}, ${m}) = (k, m), m being the rows of X.`; hidden = new Set([...ORDER, "G", "P"]); }
@@ -385,7 +385,7 @@ function chosen() {
 	if (td) {
 		$("m-" + select[0]).querySelector("[tabindex='0']")?.setAttribute("tabindex", -1);
 		td.tabIndex = 0;
-		td.setAttribute("aria-selected", "true");
+		td.ariaSelected = true;
 	}
 	readout(); frames(); boundary(); remember();
 	tell();
@@ -393,11 +393,11 @@ function chosen() {
 function words(text) {
 	const [name, r, c] = select, where = SPEC[name] ? {[SPEC[name].b]: c, [SPEC[name].a]: r} : {[name]: r};
 	for (const axis of "mnkK") if (axis in where) text = text.replaceAll(`{${axis}}`, named(axis, where[axis]));
-	return text.charAt(0).toUpperCase() + text.slice(1);
+	return text[0].toUpperCase() + text.slice(1);
 }
 function readout() {
 	const box = $("read"), lines = step >= 0 ? [question()] : [], put = (className, ...text) => lines.push(el("p." + className, ...text));
-	box.setAttribute("aria-live", playing ? "off" : "polite");
+	box.ariaLive = playing ? "off" : "polite";
 	const [name, r, c] = select ?? [];
 	if (!name) { if (step < 0) put("", t("hint")); }
 	else if (!SPEC[name]) put("", words(t("axis_" + name, name === "n" && !D.given ? full(costOf(V.Z2, r)) : "–")));
@@ -410,7 +410,7 @@ function readout() {
 		const [x, y, z] = PRODUCT[name] ?? [], to = reaches(name, r, c);
 		put("words", words(t(name)), x ? t("gone", shape(x, y), shape(y, z), shape(x, z), letter(y)) : "ZAP".includes(name[0]) || "dZ2 S1 dZ1".includes(name) ? t("same", shape(a, b)) : "",
 			to.length ? t("reaches", to.map(line).join(t("and"))) : "");
-		const w = name.replace(/^d/, ""), free = !D.given && step <= ORDER.length;
+		const w = name.replace(/^d/, ""), free = !D.given && step <= DONE;
 		if (WEIGHTS.includes(w) && !D.given && !other() && wrong !== "k") {
 			const old = F[at][w][r][c], g = pass(F[at], wrong)["d" + w][r][c];
 			put("sum", `${t("after")} ${entry(w, r, c)} − η ${entry("d" + w, r, c)} = ${full(old)} − ${full(eta)} × ${factor(g)} = `, el("b", full(old - eta * g)));
@@ -422,14 +422,14 @@ function readout() {
 		if (made) row.append(button("copy", t("copy"), e => copy(`import numpy as np\n${made[1]}  # ${name}[${r}, ${c}]`, e.target), {"data-code": made[1]}));
 	}
 	box.replaceChildren(...lines);
-	for (const b of document.querySelectorAll(".head")) b.setAttribute("aria-pressed", String(b.dataset.at === select?.join(".")));
+	for (const b of document.querySelectorAll(".head")) b.ariaPressed = b.dataset.at === select?.join(".");
 	const main = SPEC[name] ? name : "Z1", limit = +scale.limit[main].toPrecision(2);
 	$("low").textContent = `${symbol(main)} ${full(-limit)}`;
 	$("high").textContent = full(limit) + ($("m-" + main).querySelector(".over") ? " ◥" : "");
 }
 function question() {
 	const row = el("p.step"), done = SPEC[ORDER[step - 1]], name = ORDER[step], next = SPEC[name];
-	row.append(`${step} / ${ORDER.length + 1} `);
+	row.append(`${step} / ${DONE + 1} `);
 	if (done) row.append(el("b", `${symbol(ORDER[step - 1])} ${done.equation} `), colours(done.a, done.b), " ");
 	else row.append(t(step ? "update" : "begin") + " ");
 	if (answer) row.append(el("b", answer));
@@ -498,7 +498,7 @@ function boundary() {
 }
 
 // ---- Acting.
-function pick(what) { if (String(what) !== String(select)) { select = what; chosen(); } }
+function pick(what) { if (what + "" !== select + "") { select = what; chosen(); } }
 function stop() { clearInterval(playing); playing = null; }
 function go(i) { stop(); at = clamp(i, last()); if (step > 0) step = 0; answer = null; update(); }
 function play() {
@@ -511,16 +511,16 @@ function play() {
 function move(by, said = null) {
 	stop();
 	step += by; answer = said;
-	if (step > ORDER.length + !other()) { step = 0; at = min(last(), at + 1); }
+	if (step > DONE + !other()) { step = 0; at = min(last(), at + 1); }
 	step = max(0, step);
-	const name = step > ORDER.length ? "W1" : ORDER[step - 1];
+	const name = step > DONE ? "W1" : ORDER[step - 1];
 	select = name ? [name, shown[SPEC[name].a][0], shown[SPEC[name].b][0]] : null;
 	update();
 	$("m-" + name)?.scrollIntoView({block: "nearest"});
 }
 function edit(name, r, c, text) {
 	const v = Number(text), put = A => map(A, (old, i, j) => i === r && j === c ? v : old);
-	if (text === "" || !Number.isFinite(v)) { update(); return; }
+	if (text === "" || !isFinite(v)) { update(); return; }
 	stop();
 	if (name === "X") X = put(X); else if (name === "Y") Y = put(Y);
 	const p = WEIGHTS.includes(name) ? {...F[at], [name]: put(F[at][name])} : F[0];
@@ -548,7 +548,7 @@ function turnX() {
 	every((key, td) => { old[key] = boxOf(td); });
 	turned = !turned;
 	build();
-	if (!matchMedia("(prefers-reduced-motion: reduce)").matches) every((key, td) => {
+	if (!still) every((key, td) => {
 		const b = boxOf(td), a = old[key] ?? b;
 		td.animate([{transform: `translate(${a.left - b.left}px, ${a.top - b.top}px)`}, {transform: "none"}], {duration: 700, easing: "ease-in-out"});
 	});
@@ -584,6 +584,7 @@ addEventListener("message", e => {
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", boundary);
 addEventListener("hashchange", () => { stop(); recall(); build(); });
+if (/\by=1/.test(location.hash) && !still) setTimeout(() => $("play")?.click(), 900);
 recall();
 // A frame's first width comes without an event, and may come late.
 let before = 0;

@@ -5,10 +5,11 @@ Which inputs matter
 Gradients by the inputs, the network's picture, and scikit-learn's own tools.
 """
 
+# sphinx_gallery_thumbnail_number = 4
+
 import matplotlib.pyplot as plt
 from sklearn.datasets import load_wine
 from sklearn.inspection import PartialDependenceDisplay, permutation_importance
-from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer.inspection import (
@@ -19,7 +20,6 @@ from sk_twolayer.inspection import (
 )
 
 X, y = load_wine(return_X_y=True, as_frame=True)
-X = StandardScaler().set_output(transform="pandas").fit_transform(X)
 model = TwoLayerSigmoidClassifier(6, early_stopping=True, random_state=0).fit(X, y)
 
 # %%

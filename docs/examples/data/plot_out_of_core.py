@@ -51,6 +51,7 @@ for start in range(0, n, len(digits)):
         scores.append(stream.score(digits, labels))
 
 figure, ax = plt.subplots(layout="constrained")
+ax.set_title("A stream of chunks")
 ax.plot(np.arange(len(scores)) * 10, scores, label="partial_fit")
 ax.axhline(model.score(digits, labels), color="gray", label="fit")
 ax.set(xlabel="chunks seen", ylabel="accuracy on the digits without noise")

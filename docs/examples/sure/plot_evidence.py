@@ -3,7 +3,10 @@ Probabilities that know what they don't know
 ============================================
 
 With ``alpha="evidence"`` the network says less where there were no data to learn from.
+Triangles are of the second class.
 """
+
+# sphinx_gallery_thumbnail_number = 2
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -29,7 +32,8 @@ figure, axes = plt.subplots(1, 3, figsize=(11, 3.6), layout="constrained")
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     p = model.fit(X, y).predict_proba(points)[:, 1].reshape(grid.shape[:2])
     shown = ax.contourf(*grid.T, p.T, np.linspace(0, 1, 11), cmap="RdBu")
-    ax.scatter(*X.T, c=y, cmap="RdBu", edgecolor="black", s=15)
+    for label, marker, face in ((0, "o", "white"), (1, "^", "black")):
+        ax.scatter(*X[y == label].T, 14, face, marker=marker, edgecolor="black", lw=0.6)
     ax.set_title(name)
 figure.colorbar(shown, ax=axes, label="probability of the second class")
 plt.show()
@@ -40,10 +44,24 @@ plt.show()
 model = models['alpha="evidence"']
 Z2, std = model.decision_function(points, return_std=True)
 
-figure, ax = plt.subplots(figsize=(5, 3.6), layout="constrained")
+figure, ax = plt.subplots(figsize=(6, 4.2), layout="constrained")
 shown = ax.contourf(*grid.T, std.reshape(grid.shape[:2]).T, 12, cmap="viridis")
 ax.scatter(*X.T, c="white", edgecolor="black", s=15)
+ax.set_title("Standard deviation of Z2")
 figure.colorbar(shown, label="standard deviation of Z2 (nats)")
+plt.show()
+
+# %%
+# The evidence rises with each round, while the precisions move.
+
+figure, ax = plt.subplots(figsize=(6, 4.2), layout="constrained")
+for column, name in enumerate(("W1", "W2")):
+    ax.semilogx(
+        model.alpha_curve_[:, column], model.log_evidence_curve_, "o-", label=name
+    )
+ax.set(xlabel="precision alpha", ylabel="log evidence (nats)")
+ax.set_title("The evidence against alpha, round by round")
+ax.legend()
 plt.show()
 
 print(f"alpha_ of W1 and W2: {model.alpha_.round(3)}")

@@ -8,12 +8,19 @@ Every matrix of a forward and a backward pass: name, equation, shape, meaning, v
 # %%
 # A small network on three features of the wine data, so that everything is in sight.
 
+# sphinx_gallery_thumbnail_path = 'images/flow.svg'
+import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_wine
 from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier, network
-from sk_twolayer.inspection import from_parameters, gradient_check, trace
+from sk_twolayer.inspection import (
+    WeightsDisplay,
+    from_parameters,
+    gradient_check,
+    trace,
+)
 
 wine = load_wine(as_frame=True)
 X = wine.data[["alcohol", "proline", "hue"]]
@@ -29,7 +36,7 @@ print(seen)
 # vertical line; choose any number to see the row and the column it came from.
 # ``seen.save("trace.html")`` keeps it, ``seen.show()`` opens it in a browser.
 
-seen  # noqa: B018
+seen
 
 # %%
 # One sample, followed through every step: its column, with the sums written out.
@@ -51,3 +58,9 @@ print(gradient_check(model, X, y, gradients=mine))
 # For teaching, the same without an estimator.
 
 print(from_parameters(A0[:, :5], Y[:, :5], *parameters))
+
+# %%
+# And a picture to print: the weights alone, a row a neuron.
+
+WeightsDisplay.from_estimator(model)
+plt.show()

@@ -32,13 +32,15 @@ for k in sizes:
 # With a penalty that is too small the error grows again with more neurons; with the one
 # that the evidence chooses it hardly does.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
-left.plot(sizes, evidence, "o-")
-left.set(xlabel="hidden neurons k", ylabel="log evidence (nats)")
-right.plot(sizes, errors, "o-", label='alpha="evidence"')
-right.plot(sizes, fixed, "s--", label="alpha=0.01")
-right.set(xlabel="hidden neurons k", ylabel="test log-loss (nats)")
-right.legend()
+figure, (upper, lower) = plt.subplots(
+    2, figsize=(6.4, 6), sharex=True, layout="constrained"
+)
+upper.plot(sizes, evidence, "o-")
+upper.set(ylabel="log evidence (nats)", title="Evidence and error by neurons")
+lower.plot(sizes, errors, "o-", label='alpha="evidence"')
+lower.plot(sizes, fixed, "s--", label="alpha=0.01")
+lower.set(xlabel="hidden neurons k", ylabel="test log-loss (nats)")
+lower.legend()
 plt.show()
 
 best = sizes[int(np.argmax(evidence))]
