@@ -160,9 +160,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
         mean cross-entropy + alpha / (2 n) (|W1|^2 + |W2|^2)
 
-    with n the number of samples or the sum of their weights, see `fit`. By default the data choose
-    `alpha`, one for each layer, and probabilities say how sure the weights are. k stands
-    for `n_hidden`, m for features, n for samples, K for outputs.
+    with n the number of samples or the sum of their weights, see `fit`. By default
+    `alpha` is what predicts left-out samples best, a value for each feature of W1 and
+    one for W2. k stands for `n_hidden`, m for features, n for samples, K for outputs.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     solver : {"lbfgs", "gd", "adam"}, default="lbfgs"
         "lbfgs" (scipy's L-BFGS) reaches the lowest cost and has no learning rate to
         choose. "adam" takes steps on batches, for very many samples. "gd" is the
-        article's gradient descent, W <- W - learning_rate dW, for teaching.
+        article's gradient descent, ``W <- W - learning_rate dW``, for teaching.
     alpha : float, "auto", "evidence" or "ard", default="auto"
         L2 penalty on W1 and W2. A number is as in MLPClassifier, on the weights of the
         features as they come, biases free: 1 is the twin of LogisticRegression's
@@ -196,7 +196,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         feature's name, of others 0. W2 is then at least 0, and W1 has the signs, which
         bounds keep in every step. Not for more than two classes.
     learning_rate : float or "auto", default="auto"
-        Step length, the eta of W <- W - eta dW, for "gd" and "adam". "auto" is 0.5
+        Step length, the eta of ``W <- W - eta dW``, for "gd" and "adam". "auto" is 0.5
         for "gd", and for "adam" 0.1 / sqrt(1 + t / 30) after t steps. A number stays
         as it is. Lower it where the cost rises.
     momentum : float, default=0.0
