@@ -60,6 +60,11 @@ def laplace(
     -------
     SketchedCovariance
         In single precision. Source: as of `Curvature.predictive`.
+
+    Raises
+    ------
+    FloatingPointError
+        If weights or samples are so large that H is not finite.
     """
     p, count = len(theta), total / objective.total
     # In variables in which the prior is the unit.
@@ -70,6 +75,8 @@ def laplace(
 
     def covariance(V: Array, about: SketchedCovariance | None) -> SketchedCovariance:
         product, rest = sketch(objective, theta, scale[:, None] * V, about)
+        if not (np.isfinite(product).all() and np.isfinite(rest).all()):
+            raise FloatingPointError("weights are nearly infinite")
         rows = nystrom(V, count * scale[:, None] * product) / scale
         # What the rows leave of H is kept as its diagonal.
         rest = count * rest - np.einsum("ij,ij->j", rows, rows)
