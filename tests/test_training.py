@@ -408,6 +408,7 @@ class Bowl:
     """|theta - 1|^2 / 2, an objective whose descent can be done by hand."""
 
     resolution = 1e-16
+    bounds = None
 
     def value(self, theta):
         return 0.5 * float(np.sum((theta - 1) ** 2))
