@@ -117,7 +117,7 @@ def inventory(path):
 SECTIONS = {
     "understand": ["plot_matrices", "plot_descent", "plot_boundary"],
     "sure": ["plot_calibration", "plot_evidence", "plot_evidence_hidden"],
-    "features": ["plot_sensitivity", "plot_relevance"],
+    "features": ["plot_sensitivity", "plot_relevance", "plot_monotonic"],
     "data": ["plot_imbalance", "plot_text", "plot_out_of_core"],
 }
 

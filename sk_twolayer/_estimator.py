@@ -299,7 +299,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     moderation_ : float
         Part of Z2's variance that `predict_proba` counts where the training samples
         are, in [0, 1], chosen by leave-one-out. Away from them, what is more than any
-        of them had counts whole.
+        of them had counts whole. With `monotonic_cst` it is 0, everywhere, which keeps
+        the order.
     estimators_ : list of TwoLayerSigmoidClassifier
         The `n_init` networks, the best first; only with `committee`. The attributes
         here are the first one's.
@@ -899,8 +900,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         if self._covariance is None:
             raise ValueError(
                 "return_std=True and predict_interval need the weights' covariance, "
-                "which fit gives; partial_fit has none, and drop_covariance leaves it "
-                "out."
+                "which fit gives; partial_fit has none, drop_covariance leaves it out, "
+                "and nearly infinite weights have none."
             )
         K = self.n_outputs_
         both = self._forward(X, _copy, 2 * K, uncertain)

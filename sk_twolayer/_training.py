@@ -245,7 +245,7 @@ def _with_covariance(trained: Trained, samples: Samples, settings: Settings) -> 
         return trained
     few = samples.every(-(-samples.n // LAPLACE_SAMPLES))
     workers = few.workers(settings.n_hidden, settings.n_jobs)
-    with workers.started(), np.errstate(over="ignore"):
+    with workers.started(), np.errstate(over="ignore", invalid="ignore"):
         # In the variables of the standardisation, also of the article's descent.
         scales = trained.standardisation
         objective = few.objective(settings.n_hidden, scales, workers)
@@ -259,7 +259,10 @@ def _with_covariance(trained: Trained, samples: Samples, settings: Settings) -> 
         precision = precision_of(objective.layout, alpha[:-1, None], alpha[-1])
         theta = objective.from_parameters(trained.parameters)
         precision[objective.at_bound(theta)] = HELD
-        covariance = laplace(objective, theta, precision, trained.moments.total)
+        try:
+            covariance = laplace(objective, theta, precision, trained.moments.total)
+        except FloatingPointError:
+            return trained
     attributes = trained.attributes | {"_covariance": covariance}
     return trained._replace(attributes=attributes)
 

@@ -13,7 +13,9 @@ from sklearn.metrics import log_loss
 
 from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer._engine.layout import Layout
+from sk_twolayer._monitor import Monitor
 from sk_twolayer._solvers import slope
+from tests.helpers import before_each_block, interrupt_at
 
 pytestmark = pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.{ConvergenceWarning.__name__}"
@@ -311,3 +313,49 @@ def test_a_saved_model_keeps_it():
     copy = pickle.loads(pickle.dumps(model))
     assert_monotone(copy)
     assert copy.monotonic_cst == SIGNS
+
+
+@pytest.mark.parametrize("alpha", [0.1, "auto", "evidence"])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_ctrl_c_leaves_a_model_that_keeps_it(alpha, share, monkeypatch):
+    count = {"n": 0}
+
+    def more():
+        count["n"] += 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        before_each_block(patch, more)
+        quick(alpha=alpha).fit(X, y)
+    searched = 0
+    if alpha == "auto":
+        # Before the last fit Ctrl-C is an error, and the model the one before.
+        searched = count["n"] - 60
+    interrupt_at(monkeypatch, int(searched + share * (count["n"] - searched)))
+    with pytest.warns(ConvergenceWarning, match="interrupted"):
+        model = quick(alpha=alpha).fit(X, y)
+    assert_monotone(model)
+
+
+@pytest.mark.parametrize("alpha", ["auto", "evidence"])
+def test_callbacks_see_weights_that_keep_it(alpha, monkeypatch):
+    seen, bounds = [], Layout(4, 6, 1).bounds(np.array(SIGNS))
+
+    def spy(self, theta, cost, steepest, original=Monitor.__call__):
+        seen.append(bool(((theta >= bounds[0]) & (theta <= bounds[1])).all()))
+        return original(self, theta, cost, steepest)
+
+    monkeypatch.setattr(Monitor, "__call__", spy)
+    model = quick(alpha=alpha).fit(X, y)
+    assert all(seen) and len(seen) == model.n_iter_ + 1
+
+
+def test_ard_takes_few_iterations_within_the_bounds():
+    """Penalties of a million once made hundreds of them."""
+    rng = np.random.RandomState(2)
+    data = rng.normal(size=(600, 8))
+    target = 2 * np.tanh(data[:, 0]) - data[:, 1] + rng.logistic(size=600) > 0
+    options = {"alpha": "ard", "max_iter": 2000, "random_state": 2, "n_hidden": 10}
+    model = quick(**options, monotonic_cst=[1, -1] + [0] * 6).fit(data, target)
+    assert model.alpha_.max() > 1e3
+    *_, searched, ended = model.round_n_iter_
+    assert ended - searched < 150

@@ -290,3 +290,14 @@ def test_the_truth_is_inside_about_as_often_as_it_says():
         lower, upper = model.fit(data[:300], target[:300]).predict_interval(data[300:])
         held.append((lower[:, 1] <= true[300:]) & (true[300:] <= upper[:, 1]))
     assert 0.8 < np.mean(held) < 0.99
+
+
+def test_nearly_infinite_weights_have_none(monkeypatch):
+    laplace = _training.laplace
+    monkeypatch.setattr(
+        _training, "laplace", lambda o, theta, *more: laplace(o, theta * np.inf, *more)
+    )
+    model = quick(alpha=1.0).fit(X, y)
+    assert np.isfinite(model.predict_proba(X)).all()
+    with pytest.raises(ValueError, match="nearly infinite weights have none"):
+        model.predict_interval(X)

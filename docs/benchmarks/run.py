@@ -1,9 +1,9 @@
-"""Runs every benchmark and writes the tables of docs/performance.md.
+"""Runs every benchmark and writes its table into docs/performance.md, or its own page.
 
     python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [auto_alpha] [adam_passes]
                                   [quality] [curves] [curves_held_back] [default_cost]
                                   [invariance] [defaults] [evidence] [evidence_cost]
-                                  [soak]
+                                  [soak] [intervals] [constraints]
 
 With names, only those tables are run; the others stay as they are.
 """
@@ -20,7 +20,12 @@ from _common import machine
 
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "performance.md"
-TRUST = HERE.parent / "trust.md"
+# Tables that have another page.
+ELSEWHERE = {
+    "soak": "trust.md",
+    "intervals": "intervals.md",
+    "constraints": "constraints.md",
+}
 ROWS = [
     "lbfgs_float64",
     "lbfgs_float32",
@@ -72,7 +77,7 @@ def output(name):
 def replace(page, name, text):
     pattern = rf"(<!-- {name} -->\n).*?(<!-- end {name} -->)"
     if not re.search(pattern, page, re.DOTALL):
-        raise SystemExit(f"{PAGE} has no place for {name}")
+        raise SystemExit(f"no page has a place for {name}")
     return re.sub(
         pattern, lambda found: f"{found[1]}{text}\n{found[2]}", page, flags=re.DOTALL
     )
@@ -89,10 +94,12 @@ def main(names):
         if not names or name in names:
             page = replace(page, name, "\n" + output(name) + "\n")
     PAGE.write_text(page, encoding="utf-8")
-    if not names or "soak" in names:
-        trust = TRUST.read_text(encoding="utf-8")
-        trust = replace(trust, "soak", "\n" + output("soak") + "\n")
-        TRUST.write_text(trust, encoding="utf-8")
+    for name, file in ELSEWHERE.items():
+        if not names or name in names:
+            other = HERE.parent / file
+            text = other.read_text(encoding="utf-8")
+            text = replace(text, name, "\n" + output(name) + "\n")
+            other.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

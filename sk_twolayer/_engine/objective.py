@@ -54,6 +54,8 @@ class CrossEntropyObjective:
         Least and largest theta that obey `signs`.
     center, scale : ndarray of shape (m,), float64
         Its own, or zeros and ones.
+    penalty : ndarray of shape (p,), float64
+        Precision of each variable, over `total`.
     resolution : float
         Relative rounding error of the cost, that of X's dtype.
     """
@@ -98,7 +100,7 @@ class CrossEntropyObjective:
     def set_precision(self, precision: Array) -> None:
         """Add precision / 2 theta^2 to the sum of the costs, in place of `alpha`'s."""
         self._precision = precision
-        self._penalty = precision / self.total
+        self.penalty = precision / self.total
 
     def split(self, theta: Array) -> tuple[Array, Array]:
         """Views of theta: W1' over b1' (m + 1, k), and W2' over b2' (k + 1, K)."""
@@ -126,7 +128,7 @@ class CrossEntropyObjective:
     def value(self, theta: Array) -> float:
         """Cost at theta, in nats."""
         # The penalty is quadratic, and added once for all samples.
-        penalty = 0.5 * float(theta @ (self._penalty * theta))
+        penalty = 0.5 * float(theta @ (self.penalty * theta))
         return self.partition.cost(theta) / self.total + penalty
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
@@ -168,7 +170,7 @@ class CrossEntropyObjective:
         self, theta: Array, cost: float, gradient: Array
     ) -> tuple[float, Array]:
         """The mean cost and its gradient, with the penalty's."""
-        slope = np.multiply(self._penalty, theta, out=self._slope)
+        slope = np.multiply(self.penalty, theta, out=self._slope)
         gradient += slope
         return cost + 0.5 * float(theta @ slope), gradient
 

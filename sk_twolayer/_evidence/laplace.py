@@ -23,16 +23,16 @@ from numpy.typing import NDArray
 
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.objective import CrossEntropyObjective
-from sk_twolayer._evidence.covariance import SketchedCovariance
-from sk_twolayer._evidence.curvature import MOST, PRODUCTS, mean_curvature_root
+from sk_twolayer._evidence.covariance import ROWS_SIZE, SketchedCovariance
+from sk_twolayer._evidence.curvature import MOST, mean_curvature_root
 from sk_twolayer._evidence.jacobian import hidden_layer
 from sk_twolayer._evidence.posterior import LowRankPosterior
 
 Array = NDArray[Any]
 
 # Random vectors; fewer where the rows that a model keeps would have more entries than
-# this, 4 MB in single precision.
-VECTORS, MOST_ENTRIES = 32, 2**20
+# this, 1 MB in single precision.
+VECTORS, MOST_ENTRIES = 32, 2**18
 # Deviation of a penalty's logarithm: a factor of ten either way. By
 # docs/benchmarks/intervals.py intervals then hold the truth about as often as they say.
 DOUBT = math.log(10)
@@ -60,6 +60,11 @@ def laplace(
     -------
     SketchedCovariance
         In single precision. Source: as of `Curvature.predictive`.
+
+    Raises
+    ------
+    FloatingPointError
+        If weights or samples are so large that H is not finite.
     """
     p, count = len(theta), total / objective.total
     # In variables in which the prior is the unit.
@@ -70,6 +75,8 @@ def laplace(
 
     def covariance(V: Array, about: SketchedCovariance | None) -> SketchedCovariance:
         product, rest = sketch(objective, theta, scale[:, None] * V, about)
+        if not (np.isfinite(product).all() and np.isfinite(rest).all()):
+            raise FloatingPointError("weights are nearly infinite")
         rows = nystrom(V, count * scale[:, None] * product) / scale
         # What the rows leave of H is kept as its diagonal.
         rest = count * rest - np.einsum("ij,ij->j", rows, rows)
@@ -100,7 +107,8 @@ def sketch(
     m1, k, K = objective.m + 1, objective.k, objective.n_outputs
     cut, t, W2 = m1 * k, V.shape[1], objective.split(theta)[1][:-1].T
     first, second = V[:cut].reshape(m1, k * t), V[cut:].reshape(k + 1, K * t)
-    step = max(1, min(PRODUCTS // m1, MOST))
+    # Sparse samples are made dense, so few at a time.
+    step = max(1, min(ROWS_SIZE // m1, MOST))
     # What is visited may lie elsewhere: what goes there holds no samples.
     layout, folding, output = objective.layout, objective.folding, objective.output
 

@@ -112,11 +112,11 @@ class Predictive:
         To first order in Z2, as Z2's own are in the weights.
         """
         K = Z2.shape[1]
-        odds, slopes = self._output.odds(Z2.astype(float))
-        result = np.concatenate([odds, odds], axis=1)
+        result = np.empty((len(Z2), 2 * K))
         for few in self._parts(X):
             S = self._covariances(X[few], T[few])
-            variances = np.einsum("bij,bjk,bik->bi", slopes[few], S, slopes[few])
+            result[few, :K], slopes = self._output.odds(Z2[few].astype(float))
+            variances = np.einsum("bij,bij->bi", slopes @ S, slopes)
             result[few, K:] = np.sqrt(np.maximum(variances, 0))
         return result
 

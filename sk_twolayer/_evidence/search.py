@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sk_twolayer._engine.moments import CURVATURE
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import HELD, Prior
 from sk_twolayer._evidence.curvature import Curvature
@@ -27,7 +28,7 @@ from sk_twolayer._evidence.moderation import choose_moderation
 from sk_twolayer._evidence.posterior import Posterior
 from sk_twolayer._evidence.predictive import Moderation
 from sk_twolayer._monitor import Found, Monitor, Start
-from sk_twolayer._solvers import Report, lbfgs
+from sk_twolayer._solvers import Report, lbfgs, slope
 
 Array = NDArray[Any]
 
@@ -105,8 +106,8 @@ class _Whitened:
         self._objective, self._origin, self._posterior = objective, origin, posterior
         _, gradient = objective.value_and_gradient(origin)
         # So long that the first step of L-BFGS, of length 1, is Gauss and Newton's.
-        slope = posterior.whiten_gradient(gradient)
-        self.length = float(np.linalg.norm(slope)) * objective.total
+        whitened = posterior.whiten_gradient(gradient)
+        self.length = float(np.linalg.norm(whitened)) * objective.total
         self.steepest, self.last = np.inf, origin
 
     def theta(self, v: Array) -> Array:
@@ -119,6 +120,31 @@ class _Whitened:
         cost, gradient = self._objective.value_and_gradient(self.last)
         self.steepest = float(np.abs(gradient).max())
         return cost, self.length * self._posterior.whiten_gradient(gradient)
+
+
+class _Scaled:
+    """The objective in variables in which its penalty is no steeper than its cost."""
+
+    def __init__(self, objective: CrossEntropyObjective) -> None:
+        self.resolution, self._objective = objective.resolution, objective
+        # As `Moments.standardisation` scales features.
+        self.scale = 1 / np.sqrt(1 + CURVATURE * objective.penalty)
+        self.steepest, self.bounds = np.inf, objective.bounds
+        if objective.bounds is not None:
+            lower, upper = objective.bounds
+            self.bounds = lower / self.scale, upper / self.scale
+
+    def theta(self, v: Array) -> Array:
+        """The objective's own variables."""
+        theta: Array = v * self.scale
+        return theta
+
+    def value_and_gradient(self, v: Array) -> tuple[float, Array]:
+        """Cost, and gradient by v."""
+        theta = self.theta(v)
+        cost, gradient = self._objective.value_and_gradient(theta)
+        self.steepest = slope(theta, gradient, self._objective.bounds)
+        return cost, self.scale * gradient
 
 
 class _Search:
@@ -178,8 +204,8 @@ class _Search:
     def _within_bounds(self, tol: float) -> Evidence:
         """The weights within the bounds, at the precisions that were best without.
 
-        In whitened variables a bound is none on one of them, and steps that can't be
-        whitened are too many for all the rounds.
+        In whitened variables a bound is none on one of them, and steps in others are
+        too many for all the rounds.
         """
         objective, best = self.objective, self.best
         assert best is not None
@@ -188,25 +214,28 @@ class _Search:
         cost, most = objective.value(theta), self._max_iter + 1 - len(self.history)
         if self.stopped or most < 1:
             return self._evaluate(theta, best.alpha, cost)
+        scaled = _Scaled(objective)
         is_start = True
 
-        def report(theta: Array, cost: float, steepest: float) -> bool:
+        def report(v: Array, cost: float, _: float) -> bool:
             nonlocal is_start
             if is_start:
                 is_start = False
                 return False
-            return self._note(theta, best.alpha, cost, steepest)
+            stop = self._note(scaled.theta(v), best.alpha, cost, scaled.steepest)
+            return stop or scaled.steepest <= tol
 
         solution = lbfgs(
-            objective,
-            theta,
+            scaled,
+            theta / scaled.scale,
             max_iter=most,
-            tol=tol,
+            tol=0.0,
             report=report,
             exact_steps=False,
         )
         self.converged = solution.converged
-        return self._evaluate(solution.theta, best.alpha, solution.history[-1])
+        theta = scaled.theta(solution.theta)
+        return self._evaluate(theta, best.alpha, solution.history[-1])
 
     def _obeying(self, theta: Array) -> Array:
         """Theta, its neurons turned and cut to the bounds, where there are any."""
