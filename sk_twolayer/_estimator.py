@@ -450,8 +450,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         X : array-like or sparse matrix of shape (n, m), float
             Samples in rows. float32 stays float32, all else becomes float64; CSR
             stays sparse, other sparse formats become CSR. Arrays of other libraries
-            become numpy's; with scikit-learn's `array_api_dispatch` predictions are
-            given as X was.
+            become numpy's; with scikit-learn's `array_api_dispatch` they stay where
+            they are, and arrays among the fitted attributes go there.
         y : array-like of shape (n,) or (n, L), strings, numbers or booleans
             Labels, or an indicator matrix of L labels. Of one class alone nothing is
             learned, and it is predicted everywhere.
