@@ -23,6 +23,25 @@ def tests(session):
     session.run("pytest", *session.posargs)
 
 
+@nox.session(python=["3.13t", "3.14t"], default=False)
+def free_threaded(session):
+    """Without polars, whose wheels a free-threaded Python can't load."""
+    others = ["array-api-strict", "hypothesis", "matplotlib", "numpydoc", "pandas"]
+    session.install(".", *others, "pyarrow", "pytest", "rich")
+    has_no_lock = "import sys, sk_twolayer; assert not sys._is_gil_enabled()"
+    session.run("python", "-c", has_no_lock)
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def arrays(session):
+    """SciPy must know of arrays of other libraries when it is imported."""
+    session.install("torch", "--index-url", "https://download.pytorch.org/whl/cpu")
+    session.install(".[test]")
+    env = {"SCIPY_ARRAY_API": "1"}
+    session.run("pytest", "tests/test_array_api.py", *session.posargs, env=env)
+
+
 @nox.session(python="3.11")
 def oldest(session):
     session.install("-c", "tests/constraints-oldest.txt", ".[test]")

@@ -1,8 +1,9 @@
-"""Arrays of other libraries: to numpy or CSR on the way in, and back on the way out.
+"""Arrays of other libraries: where they lie, in and back out.
 
-The engine computes with NumPy. An array of torch or CuPy comes in through DLPack, its
-dtype kept; where scikit-learn's `array_api_dispatch` asks for it, what a method gives
-goes out as an array of the same library, on the same device.
+Where scikit-learn's `array_api_dispatch` is on, an array of torch or CuPy is computed
+with where it lies, and what comes of it is given in the same library and on the same
+device: fitted attributes, too. Where it is off, or scikit-learn is too old for that,
+such an array becomes NumPy's on the way in.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from scipy import sparse
 from sklearn import get_config
 from sklearn.utils import assert_all_finite
 
-from sk_twolayer._compat import convert_to_numpy, get_namespace
+from sk_twolayer._compat import (
+    FOLLOWS_ARRAYS,
+    check_same_namespace,
+    convert_to_numpy,
+    get_namespace,
+)
+from sk_twolayer._engine.on_device import Device
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -48,21 +55,80 @@ def to_numpy(A: Any) -> Any:
     return np.asarray(A)
 
 
+def place_of(A: Any) -> Device | None:
+    """Where another library's array lies, if `array_api_dispatch` asks for it there."""
+    if not (is_foreign(A) and get_config()["array_api_dispatch"]):
+        return None
+    layout = str(getattr(A, "layout", "torch.strided"))
+    if layout != "torch.strided":
+        raise ValueError(
+            f"A tensor of layout {layout} is not supported: give a dense one, "
+            "A.to_dense(), or a scipy.sparse.csr_array."
+        )
+    return Device(get_namespace(A)[0], A.device)
+
+
+def moved(attributes: dict[str, Any], X: Any, y: Any) -> dict[str, Any]:
+    """Fitted attributes as scikit-learn has them: arrays where X is, classes where y is.
+
+    Only of numbers: other libraries have no strings. NumPy's stay where they are if X
+    and y are NumPy's, and in scikit-learn < 1.9.
+    """
+    place, of_y = place_of(X), place_of(y)
+
+    def move(name: str, value: Any) -> Any:
+        where = of_y if name == "classes_" else place
+        is_numeric = isinstance(value, np.ndarray) and value.dtype.kind in "biuf"
+        if where is None or not is_numeric or not name.endswith("_"):
+            return value
+        return where.send(value)
+
+    if not FOLLOWS_ARRAYS:
+        return attributes
+    return {name: move(name, value) for name, value in attributes.items()}
+
+
+def with_numpy(model: Any) -> Any:
+    """The model itself, or, if its arrays are another library's, a copy with NumPy's."""
+    # X was of that library, or y.
+    if not any(is_foreign(getattr(model, name, None)) for name in ("W1_", "classes_")):
+        return model
+
+    def numpy_of(name: str, value: Any) -> Any:
+        if name == "estimators_":
+            return [with_numpy(member) for member in value]
+        if name == "_moments":
+            return tuple(map(to_numpy, value))
+        return to_numpy(value)
+
+    found = object.__new__(type(model))
+    found.__dict__.update({name: numpy_of(name, v) for name, v in vars(model).items()})
+    return found
+
+
 def like_its_input(method: Method) -> Method:
     """Make a method of X answer in X's library, where `array_api_dispatch` asks for it.
 
-    Labels that X's library has no type for stay numpy's.
+    The method itself sees NumPy's arrays, unless the model's `_on_device` can answer in
+    its place. Labels that X's library has no type for stay numpy's.
     """
 
     @wraps(method)
     def convert(self: Any, X: Any, *arguments: Any, **named: Any) -> Any:
-        found = method(self, to_numpy(X), *arguments, **named)
-        if not (is_foreign(X) and get_config()["array_api_dispatch"]):
+        place, name = place_of(X), method.__name__
+        if FOLLOWS_ARRAYS and hasattr(self, "W1_"):
+            check_same_namespace(X, self, attribute="W1_", method=name)
+        found = None
+        if place is not None and not arguments and not named:
+            found = self._on_device(place, name, X)
+        if found is None:
+            found = method(with_numpy(self), to_numpy(X), *arguments, **named)
+        if place is None:
             return found
-        xp = get_namespace(X)[0]
 
         def back(A: Any) -> Any:
-            return xp.asarray(A, device=X.device) if A.dtype.kind in "biuf" else A
+            is_numeric = isinstance(A, np.ndarray) and A.dtype.kind in "biuf"
+            return place.send(A) if is_numeric else A
 
         return tuple(map(back, found)) if isinstance(found, tuple) else back(found)
 

@@ -18,6 +18,13 @@ from sklearn.utils.validation import _check_monotonic_cst as check_monotonic_cst
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 try:
+    from sklearn.utils._array_api import check_same_namespace
+except ImportError:  # scikit-learn < 1.9
+    check_same_namespace = None
+# Whether estimators follow X: attributes and predictions are in its library, where it is.
+FOLLOWS_ARRAYS = check_same_namespace is not None
+
+try:
     from sklearn.callback import CallbackSupportMixin
 except ImportError:  # scikit-learn < 1.9
 
@@ -26,12 +33,14 @@ except ImportError:  # scikit-learn < 1.9
 
 
 __all__ = [
+    "FOLLOWS_ARRAYS",
     "CallbackSupportMixin",
     "Interval",
     "Options",
     "StrOptions",
     "callback_context",
     "check_monotonic_cst",
+    "check_same_namespace",
     "check_sample_weight",
     "convert_to_numpy",
     "fit_context",

@@ -28,10 +28,14 @@ from sk_twolayer._arrays import (
     canonical,
     is_foreign,
     like_its_input,
+    moved,
+    place_of,
     to_numpy,
+    with_numpy,
 )
 from sk_twolayer._callbacks import Callbacks
 from sk_twolayer._compat import (
+    FOLLOWS_ARRAYS,
     CallbackSupportMixin,
     Interval,
     Options,
@@ -40,6 +44,7 @@ from sk_twolayer._compat import (
     check_sample_weight,
     fit_context,
 )
+from sk_twolayer._device_samples import DeviceSamples
 from sk_twolayer._ecosystem import (
     from_plain,
     mlp_with,
@@ -49,6 +54,7 @@ from sk_twolayer._ecosystem import (
 )
 from sk_twolayer._engine.forward import GRADIENT_ROWS, Network, input_gradients
 from sk_twolayer._engine.moments import Moments
+from sk_twolayer._engine.on_device import Device, DeviceNetwork
 from sk_twolayer._engine.outputs import Output, choose_output
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
@@ -63,12 +69,12 @@ from sk_twolayer._evidence.predictive import (
 )
 from sk_twolayer._labels import (
     Labels,
-    drop_zero_weights,
     encode_for_classes,
     encode_labels,
     label_names,
     plain_labels,
     relative_size,
+    rows_that_count,
     warn_of_size,
     weigh_samples,
 )
@@ -422,6 +428,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
+        tags.array_api_support = FOLLOWS_ARRAYS
         return tags
 
     @_checks_parameters
@@ -444,8 +451,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         X : array-like or sparse matrix of shape (n, m), float
             Samples in rows. float32 stays float32, all else becomes float64; CSR
             stays sparse, other sparse formats become CSR. Arrays of other libraries
-            become numpy's; with scikit-learn's `array_api_dispatch` predictions are
-            given as X was.
+            become numpy's; with scikit-learn's `array_api_dispatch` they stay where
+            they are, and arrays among the fitted attributes go there.
         y : array-like of shape (n,) or (n, L), strings, numbers or booleans
             Labels, or an indicator matrix of L labels. Of one class alone nothing is
             learned, and it is predicted everywhere.
@@ -487,6 +494,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             model as sure as that many samples would.
         """
         with self._unchanged_on_error():
+            self.__dict__.update(with_numpy(self).__dict__)
             settings = self._settings()
             searches = self.solver == "lbfgs" and not self.early_stopping
             if settings.by_evidence and not searches:
@@ -510,11 +518,14 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                     initial, getattr(self, "alpha_", None) if self.warm_start else None
                 ),
                 callbacks,
-                lambda *network: self._network_attributes(labels, *network),
+                lambda *network: moved(
+                    self._network_attributes(labels, *network), X, y
+                ),
             )
             self._store(labels, runs[0], runs[0].history)
             if self.committee:
                 self.estimators_ = [self._member(labels, run) for run in runs]
+            self._move(X, y)
             callbacks.end()
         return self
 
@@ -558,6 +569,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             used; the model is then left as it was.
         """
         with self._unchanged_on_error():
+            self.__dict__.update(with_numpy(self).__dict__)
             fitted = hasattr(self, "W1_")
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True.")
@@ -603,6 +615,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             self._store(labels, trained, history + trained.history)
             self.n_iter_ = n_iter + 1
             self._optimizer, self._rng = trained.optimizer, rng
+            self._move(X, y)
         return self
 
     def _samples(
@@ -623,8 +636,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     def _validate(self, X: Any, *y: Any, **options: Any) -> Any:
         """X, or X and y, as the engine takes them."""
         labels = [plain_labels(to_numpy(each)) for each in y]
-        options = {"accept_sparse": "csr", "dtype": DTYPES} | options
-        found = validate_data(self, to_numpy(X), *labels, **options)
+        place = place_of(X) if FOLLOWS_ARRAYS else None
+        types = DTYPES if place is None else [*place.dtypes.values()]
+        options = {"accept_sparse": "csr", "dtype": types} | options
+        X = to_numpy(X) if place is None else X
+        found = validate_data(self, X, *labels, **options)
         return (canonical(found[0]), found[1]) if y else canonical(found)
 
     def _validation(
@@ -663,7 +679,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         if sample_weight is not None:
             sample_weight = check_sample_weight(
                 to_numpy(sample_weight),
-                X,
+                # As many, and NumPy's.
+                labels.targets,
                 dtype=np.float64,
                 ensure_non_negative=True,
             )
@@ -675,8 +692,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 weight *= size / weight.sum()
             elif size is not None and not hasattr(self, "W1_"):
                 warn_of_size(weight)
-            X, labels, weight = drop_zero_weights(X, labels, weight)
-        return Samples(X, labels, weight, self._signs(labels))
+        kind = Samples if place_of(X) is None else DeviceSamples
+        samples = kind(X, labels, weight, self._signs(labels))
+        rows = None if weight is None else rows_that_count(weight)
+        return samples if rows is None else samples.take(rows)
 
     def _signs(self, labels: Labels) -> Array | None:
         """Each feature's monotonic constraint; None where there is none."""
@@ -752,7 +771,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         return Settings(*(getattr(self, name) for name in Settings._fields))
 
     def _parameters(self) -> Parameters:
-        return Parameters(self.W1_, self.b1_, self.W2_, self.b2_)
+        return Parameters(*map(to_numpy, (self.W1_, self.b1_, self.W2_, self.b2_)))
 
     def _network_attributes(
         self,
@@ -802,6 +821,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             if hasattr(self, name):
                 setattr(member, name, getattr(self, name))
         return member
+
+    def _move(self, X: Any, y: Any) -> None:
+        """Attributes go where X and y are."""
+        for model in (self, *getattr(self, "estimators_", ())):
+            model.__dict__.update(moved(model.__dict__, X, y))
 
     def __getstate__(self) -> dict[str, Any]:
         saved_by = {"_state_format": STATE_FORMAT, "_sk_twolayer_version": __version__}
@@ -1112,6 +1136,28 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     def _output(self) -> Output:
         return choose_output(self.out_activation_, self.n_outputs_)
 
+    def _on_device(self, place: Device, name: str, X: Any) -> Any:
+        """A method's answer where X lies, if one network without moderation gives it."""
+        check_is_fitted(self)
+        is_plain = not (self._is_moderated or hasattr(self, "estimators_"))
+        if not (FOLLOWS_ARRAYS and is_plain and hasattr(DeviceNetwork, name)):
+            return None
+        X = self._validate(X, reset=False)
+        network = DeviceNetwork(
+            place,
+            self._parameters(),
+            self._standardisation,
+            self._output(),
+            place.dtype_of(X),
+        )
+        found = getattr(network, name)(X)
+        if name != "predict" or found.ndim == 2:
+            return found
+        classes = to_numpy(self.classes_)
+        if classes.dtype.kind not in "biuf":
+            return classes[place.fetch(found)]
+        return place.xp.take(place.send(classes), found, axis=0)
+
     def _forward(
         self,
         X: MatrixLike,
@@ -1195,7 +1241,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     @property
     def n_hidden_(self) -> int:
         """Hidden neurons, k: `n_hidden`, or what "auto" is for the samples."""
-        return len(self.W1_)
+        return int(self.W1_.shape[0])
 
     @property
     def coefs_(self) -> list[Array]:
@@ -1224,6 +1270,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         members'.
         """
         check_is_fitted(self)
+        local = with_numpy(self)
+        if local is not self:
+            return local.feature_importances_
         if hasattr(self, "estimators_"):
             return average([model.feature_importances_ for model in self.estimators_])
         if hasattr(self, "feature_relevance_") and not hasattr(self, "cv_loss_curve_"):
@@ -1281,7 +1330,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 "average their probabilities."
             )
         multilabel = self.out_activation_ == "logistic" and self.n_outputs_ > 1
-        model = mlp_with(self._parameters(), self.classes_, multilabel)
+        model = mlp_with(self._parameters(), to_numpy(self.classes_), multilabel)
         model.loss_, model.n_iter_ = self.loss_, self.n_iter_
         model.best_loss_, model.loss_curve_ = min(self.loss_curve_), [*self.loss_curve_]
         if hasattr(self, "feature_names_in_"):

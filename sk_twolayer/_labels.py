@@ -442,19 +442,11 @@ def warn_of_size(weight: Array) -> None:
     )
 
 
-def drop_zero_weights(
-    X: Any, labels: Labels, sample_weight: Array
-) -> tuple[Any, Labels, Array]:
-    """Leave out the samples of weight 0; a copy where there are any.
-
-    The classes are unchanged. A ValueError where no sample is left.
-    """
+def rows_that_count(sample_weight: Array) -> Array | None:
+    """Rows of a weight above 0; None where all are, a ValueError where none is."""
     kept = sample_weight > 0
     if not kept.any():
         raise ValueError(
             "sample_weight and class_weight leave no sample with a weight above 0."
         )
-    if kept.all():
-        return X, labels, sample_weight
-    left = labels._replace(targets=labels.targets[kept])
-    return X[kept], left, sample_weight[kept]
+    return None if kept.all() else np.flatnonzero(kept)

@@ -22,9 +22,14 @@ LOT = 2.0**20
 BLOCK_ROWS = 4096
 
 
+def line_of(scale: Array) -> Array:
+    """A fixed line (m,), for features of this scale."""
+    return scale * np.random.RandomState(0).normal(size=len(scale))
+
+
 def project(X: Any, scale: Array) -> Array:
     """One number for each sample (n,): its standardised features along a fixed line."""
-    line = scale * np.random.RandomState(0).normal(size=len(scale))
+    line = line_of(scale)
     parts = [
         X[start : start + BLOCK_ROWS].astype(float) @ line
         for start in range(0, X.shape[0], BLOCK_ROWS)

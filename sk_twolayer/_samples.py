@@ -75,7 +75,11 @@ class Samples(NamedTuple):
         """Copy of some rows."""
         labels = self.labels._replace(targets=self.labels.targets[rows])
         weight = None if self.weight is None else self.weight[rows]
-        return self._replace(X=self.X[rows], labels=labels, weight=weight)
+        return self._replace(X=self.rows_of_X(rows), labels=labels, weight=weight)
+
+    def rows_of_X(self, rows: Array) -> Any:
+        """Copy of some rows of X, where X lies."""
+        return self.X[rows]
 
     def every(self, step: int) -> Samples:
         """Copy of every step-th row; itself of every row."""

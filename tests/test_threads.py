@@ -323,6 +323,21 @@ def test_each_thread_is_held_and_let_go(of_a_thread, first_ends_first):
 
 
 @pytest.mark.parametrize("of_a_thread", [True, False])
+def test_a_fit_beside_another_has_as_many_threads_as_alone(of_a_thread):
+    library = FakeLibrary(of_a_thread)
+    limit = _BlasLimit(lambda: [library])
+    assert limit.available() == 4
+    with limit:
+        assert library.get() == 1
+        assert limit.available() == in_thread(limit.available) == 4
+        library.set(3)
+        assert limit.available() == 3
+    library.set(1)
+    with limit:
+        assert limit.available() == 1
+
+
+@pytest.mark.parametrize("of_a_thread", [True, False])
 def test_own_threads_and_starts_are_held_too(monkeypatch, of_a_thread):
     library, seen = FakeLibrary(of_a_thread), {}
 
@@ -399,6 +414,84 @@ def test_whose_number_it_is(monkeypatch, api, layer, of_a_thread, recent):
     del controller.dynlib  # as threadpoolctl 3.1 has it
     _Library(controller).set(3)
     assert numbers == [2, 3]
+
+
+FITS = [
+    ({"alpha": "auto", "max_iter": 30}, X[:300]),
+    ({"alpha": "evidence", "max_iter": 30}, X[:300]),
+    ({"solver": "adam", "max_iter": 3}, X[:2000]),
+    # Shared by several threads, and in single precision, where their number shows.
+    ({"n_hidden": 32, "n_jobs": -1}, X.astype(np.float32)),
+]
+
+
+def fitted(number):
+    options, samples = FITS[number]
+    return quick(**options).fit(samples, y[: len(samples)])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_many_threads_at_once_give_the_same_bits_as_each_alone():
+    """Four fit and eight predict, over and over; on any Python, with a lock or free."""
+
+    shared = [fitted(number) for number in range(4)]
+
+    def weights(number):
+        model = fitted(number)
+        return [model.W1_, model.b1_, model.W2_, model.b2_, model.predict_proba(X[:99])]
+
+    def predictions(number):
+        model, n = shared[number % 4], (300, 20_000)[number // 4]
+        found = [model.predict_proba(X[:n]), model.decision_function(X[:n])]
+        return [*found, *model.predict_interval(X[:50])]
+
+    tasks = [(weights, i) for i in range(4)] + [(predictions, i) for i in range(8)]
+    alone = [function(number) for function, number in tasks]
+    # A thread that holds Python's lock is asked for it after so many seconds.
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    begin = threading.Barrier(len(tasks))
+
+    def again(task):
+        begin.wait()
+        return [task[0](task[1]) for _ in range(3)]
+
+    try:
+        with ThreadPoolExecutor(len(tasks)) as pool:
+            together = list(pool.map(again, tasks))
+    finally:
+        sys.setswitchinterval(before)
+    for expected, rounds in zip(alone, together, strict=True):
+        for found in rounds:
+            for one, other in zip(found, expected, strict=True):
+                np.testing.assert_array_equal(one, other)
+
+
+def test_fits_leave_no_trace_in_the_modules():
+    """What threads could write to at once: nothing but the limit, which has a lock."""
+
+    def state():
+        modules = {n: m for n, m in sys.modules.items() if n.startswith("sk_twolayer")}
+        return {
+            (name, key): repr(value) if isinstance(value, dict | list | set) else value
+            for name, module in modules.items()
+            for key, value in vars(module).items()
+            if not key.startswith("__")
+        }
+
+    # What is imported where it is used is there then.
+    fitted(0)
+    before = state()
+    for number in range(4):
+        fitted(number).predict_interval(X[:9])
+    after = state()
+    assert before.keys() == after.keys()
+    assert all(
+        after[key] is value or after[key] == value for key, value in before.items()
+    )
+    # Nor do functions remember what they were asked.
+    caches = [key for key, value in after.items() if hasattr(value, "cache_info")]
+    assert not caches
 
 
 if __name__ == "__main__":

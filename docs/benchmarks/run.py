@@ -3,7 +3,7 @@
     python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [auto_alpha] [adam_passes]
                                   [quality] [curves] [curves_held_back] [default_cost]
                                   [invariance] [defaults] [evidence] [evidence_cost]
-                                  [soak] [intervals] [constraints]
+                                   [intervals] [constraints] [array_api] [soak]
 
 With names, only those tables are run; the others stay as they are.
 """
@@ -55,6 +55,7 @@ TABLES = [
     "defaults",
     "evidence",
     "evidence_cost",
+    "array_api",
 ]
 HEAD = "| work | peer | here | peer | ratio | to reach |\n|---|---|---|---|---|---|"
 

@@ -62,13 +62,26 @@ def feature_moments(X: Any, sample_weight: Array | None = None) -> tuple[Array, 
             first += weight @ shifted
             np.multiply(shifted, shifted, out=shifted)
             second += weight @ shifted
+    return moments_of_sums(origin, first, second, largest, total, X.dtype)
+
+
+def moments_of_sums(
+    origin: Array,
+    first: Array,
+    second: Array,
+    largest: Array,
+    total: float,
+    dtype: Any,
+) -> tuple[Array, Array]:
+    """Mean and deviation, of sums of x - origin and its squares, and its largest size."""
+    with np.errstate(over="ignore", invalid="ignore"):
         # Mean and variance about the origin: E x, and E x^2 - (E x)^2.
         drift = first / total
         deviation = np.sqrt(np.maximum(second / total - drift**2, 0))
     # Squares of values above 1e154 overflow; their range still tells the scale.
     deviation = np.where(np.isfinite(deviation), deviation, largest)
     mean = origin + np.where(np.isfinite(drift), drift, 0)
-    return mean, _without_rounding(mean, deviation, X.dtype)
+    return mean, _without_rounding(mean, deviation, dtype)
 
 
 def _without_rounding(mean: Array, deviation: Array, dtype: Any) -> Array:

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layout import turned
+from sk_twolayer._engine.on_device import DevicePartition
 from sk_twolayer._engine.partition import Add, Partition, SumsOverSamples
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer.network import Parameters
@@ -139,12 +139,12 @@ class CrossEntropyObjective:
 
     def batches(
         self, batch_size: int, rng: np.random.RandomState
-    ) -> Iterator[tuple[Block, float]]:
+    ) -> Iterator[tuple[Any, float]]:
         """One epoch of batches, shuffled, and each one's part of all samples."""
         return self._local().batches(batch_size, rng)
 
     def batch_value_and_gradient(
-        self, theta: Array, batch: tuple[Block, float]
+        self, theta: Array, batch: tuple[Any, float]
     ) -> tuple[float, Array]:
         """Unbiased estimate of cost and gradient from one of `batches`.
 
@@ -161,9 +161,9 @@ class CrossEntropyObjective:
         """Sums over blocks of what the forward pass gives: `Partition.visit`."""
         return self.partition.visit(theta, start, add)
 
-    def _local(self) -> Partition:
+    def _local(self) -> Partition | DevicePartition:
         # Rows can be drawn and shuffled of a process's own array alone.
-        assert isinstance(self.partition, Partition)
+        assert isinstance(self.partition, Partition | DevicePartition)
         return self.partition
 
     def _with_penalty(

@@ -105,8 +105,16 @@ class _BlasLimit:
 
     def available(self) -> int:
         """Threads that BLAS may use: the user's, or a joblib worker's, share."""
+        thread = threading.get_ident()
+
+        def number(library: _Library) -> int:
+            # What is lowered here is another fit's, beside which this one is as alone.
+            found = library.get()
+            key = (library, thread if library.of_a_thread else None)
+            return self._lowered.get(key, found) if found == 1 else found
+
         with self.lock:
-            return min((library.get() for library in self._found()), default=1)
+            return min(map(number, self._found()), default=1)
 
     def _found(self) -> list[_Library]:
         # Finding the loaded libraries takes milliseconds, so it is done once a process.

@@ -11,7 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from sk_twolayer._arrays import to_numpy
+from sk_twolayer._arrays import to_numpy, with_numpy
 from sk_twolayer._estimator import TwoLayerSigmoidClassifier
 from sk_twolayer._labels import (
     encode_for_classes,
@@ -110,7 +110,9 @@ def inner_network(estimator: Any, X: Any = None) -> Inner:
     check_is_fitted(estimator)
     if hasattr(estimator, "feature_names_in_"):
         names = estimator.feature_names_in_
-    return Inner(estimator, X, None if names is None else [str(n) for n in names])
+    return Inner(
+        with_numpy(estimator), X, None if names is None else [str(n) for n in names]
+    )
 
 
 def _names_after(step: Any, names: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sk_twolayer._arrays import with_numpy
 from sk_twolayer.inspection._problem import problem_of_estimator
 from sk_twolayer.inspection._trace import Trace
 from sk_twolayer.network import Parameters
@@ -90,10 +91,8 @@ class Recorder:
             False: training goes on.
         """
         if context.task_name == "iteration" and fitted_estimator is not None:
-            each = (fitted_estimator.W1_, fitted_estimator.b1_)
-            self.frames.append(
-                Parameters(*each, fitted_estimator.W2_, fitted_estimator.b2_)
-            )
+            model = with_numpy(fitted_estimator)
+            self.frames.append(Parameters(model.W1_, model.b1_, model.W2_, model.b2_))
         return False
 
     def trace(self, estimator: Any, X: Any, y: Any) -> Trace:
