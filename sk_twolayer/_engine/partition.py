@@ -323,6 +323,29 @@ class ExactPartition(Partition):
         }
         return _rebuilt, (type(self), arguments, options)
 
+    def thinned_from(self, step: int, firsts: Sequence[int]) -> ExactPartition | None:
+        """Every step-th sample of all, of which each array's first has that number.
+
+        None where none of them is here.
+        """
+        few = []
+        for (X, targets, weight, _), first in zip(self._arrays, firsts, strict=True):
+            rows = slice(-first % step, None, step)
+            if len(targets[rows]):
+                own = None if weight is None else weight[rows]
+                few.append(Block(X[rows], targets[rows], own))
+        if not few:
+            return None
+        folding = self.folding
+        return ExactPartition(
+            few,
+            folding.layout,
+            self.output,
+            standardisation=folding.standardisation,
+            workers=self.workers,
+            keep=folding.is_kept,
+        )
+
     def exact_cost(self, theta: Array) -> ExactSum:
         """Sum of the weighted costs at theta, (1,), in nats."""
 
