@@ -125,8 +125,12 @@ def _check(X: Any, y: Any, weight: Any, dtype: Any, name: str) -> _Rows:
         X, y, accept_sparse="csr", dtype=dtype, multi_output=True, estimator=name
     )
     if weight is not None:
-        weight = check_sample_weight(
-            np.asarray(weight), X, dtype=np.float64, ensure_non_negative=True
+        weight = np.asarray(weight)
+        # Of all samples some must weigh something; of a block none need.
+        weight = (
+            check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
+            if np.any(weight) or weight.shape != (len(y),)
+            else np.zeros(len(y))
         )
     return _Rows(
         canonical(X), y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y, weight
@@ -672,7 +676,17 @@ def _dtype_of(X: Any) -> Any:
     return np.float32 if common == np.float32 else np.float64
 
 
-def _call(X: Any, model: Any, method: str, options: dict[str, Any], item: Any) -> Any:
+def _call(
+    X: Any,
+    model: Any,
+    method: str,
+    options: dict[str, Any],
+    item: int | None,
+    none: Any,
+) -> Any:
+    """Predictions of a block; `none` where it has no row."""
+    if not X.shape[0]:
+        return none
     found = getattr(model, method)(X, **options)
     return found if item is None else found[item]
 
@@ -882,13 +896,14 @@ as there
         one: Any = np.zeros((1, self.n_features_in_), _dtype_of(X))
         if is_frame:
             one = X._meta.reindex(range(1), fill_value=0)
-        meta = _call(one, local, method, options, item)[:0]
+        meta = _call(one, local, method, options, item, None)[:0]
         # The model is in the graph once.
         given = {
             "model": delayed(local),
             "method": method,
             "options": options,
             "item": item,
+            "none": meta,
             "meta": meta,
         }
         if is_frame:
