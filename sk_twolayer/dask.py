@@ -297,6 +297,10 @@ def _visit(
     return [] if few is None else few.visit(theta, start, add)
 
 
+def _every(part: _Part, firsts: list[int], step: int) -> dict[int, Block]:
+    return part.every(step, firsts)
+
+
 def _lots(samples: Samples, scale: Array) -> tuple[Array, Array]:
     """Weight of the classes, and different positions, no more than are asked for."""
     positions = np.unique(project(samples.X, scale))[:MOST_SAMPLES]
@@ -461,8 +465,9 @@ class DaskSamples:
         m: int,
         dtype: Any,
         is_sparse: bool,
+        signs: Array | None,
     ) -> None:
-        self._cluster, self.labels, self.m = cluster, labels, m
+        self._cluster, self.labels, self.m, self.signs = cluster, labels, m, signs
         self.dtype, self._is_sparse = np.dtype(dtype), is_sparse
         sizes = cluster.over(_size, blocks)
         self._blocks = [b for b, (n, *_) in zip(blocks, sizes, strict=True) if n]
@@ -485,7 +490,24 @@ class DaskSamples:
         """Copy of some rows, in order, in this process."""
         starts = np.cumsum([0, *self._lengths])
         inside = [rows[(rows >= a) & (rows < b)] - a for a, b in pairwise(starts)]
-        return joined(self._cluster.over(_take, self._blocks, inside), self.labels)
+        found = self._cluster.over(_take, self._blocks, inside)
+        return joined(found, self.labels, self.signs)
+
+    def every(self, step: int) -> Samples:
+        """Copy of every step-th row, in this process; after training, from the parts."""
+        parts, firsts = next(iter(self._parts.values()))
+        found = self._cluster.over(partial(_every, step=step), parts, firsts)
+        few = {first: block for of_part in found for first, block in of_part.items()}
+        blocks = [few[first] for first in sorted(few)]
+        labels = self.labels
+        return joined(
+            [
+                Samples(X, labels._replace(targets=targets), weight)
+                for X, targets, weight, _ in blocks
+            ],
+            labels,
+            self.signs,
+        )
 
     def split(
         self, fraction: float, rng: np.random.RandomState
@@ -497,7 +519,7 @@ class DaskSamples:
             self._blocks,
             range(len(self._blocks)),
         )
-        given = self.labels, self.m, self.dtype, self._is_sparse
+        given = self.labels, self.m, self.dtype, self._is_sparse, self.signs
         kept, held = (
             DaskSamples(
                 self._cluster, self._cluster.map(partial(_item, index=i), both), *given
@@ -517,7 +539,7 @@ class DaskSamples:
         different = np.unique(np.concatenate([positions for _, positions in found]))
         parts = parts_of_classes(of_class, self.total)
         drawn = self.over(partial(_draw, scale=scale, parts=parts))
-        few = joined(drawn, self.labels)
+        few = joined(drawn, self.labels, self.signs)
         weight = float(weights_of(few).sum())
         if not is_fair(weight, of_class, parts, len(different)):
             both = self.over(partial(_positions, scale=scale))
@@ -577,7 +599,7 @@ class DaskSamples:
             self.n,
             self._sum_of_weights,
         )
-        return CrossEntropyObjective(sums)
+        return CrossEntropyObjective(sums, signs=self.signs)
 
     def _make_parts(self, *given: Any) -> tuple[list[Future], list[list[int]]]:
         """One part a worker, of the blocks that lie there, and their first rows."""
@@ -605,7 +627,7 @@ class DaskSamples:
         return parts, [[first for _, first in held] for held in at.values()]
 
 
-def joined(several: list[Samples], labels: Labels) -> Samples:
+def joined(several: list[Samples], labels: Labels, signs: Array | None) -> Samples:
     """Samples of this process, from those of blocks."""
     X = [each.X for each in several]
     weights = [each.weight for each in several]
@@ -615,6 +637,7 @@ def joined(several: list[Samples], labels: Labels) -> Samples:
             targets=np.concatenate([each.labels.targets for each in several])
         ),
         None if weights[0] is None else np.concatenate(cast(list[Array], weights)),
+        signs,
     )
 
 
@@ -711,7 +734,7 @@ class DaskTwoLayerSigmoidClassifier(TwoLayerSigmoidClassifier):
 
     Parameters
     ----------
-    n_hidden, alpha, class_weight, max_iter, tol, n_init, committee : \
+    n_hidden, alpha, class_weight, monotonic_cst, max_iter, tol, n_init, committee : \
 as `TwoLayerSigmoidClassifier` has them
         "auto" chooses `alpha` on up to about 2000 samples, which come to the client,
         and "evidence" and "ard" by the curvature summed on the workers.
@@ -758,6 +781,7 @@ as there
         solver: str = "lbfgs",
         alpha: float | str = "auto",
         class_weight: Any = None,
+        monotonic_cst: Any = None,
         learning_rate: float | str = "auto",
         momentum: float = 0.0,
         batch_size: int | str = "auto",
@@ -779,6 +803,7 @@ as there
             solver=solver,
             alpha=alpha,
             class_weight=class_weight,
+            monotonic_cst=monotonic_cst,
             learning_rate=learning_rate,
             momentum=momentum,
             batch_size=batch_size,
@@ -861,8 +886,15 @@ as there
             return self._lazily("decision_function", X)
         if not is_dask_collection(X):
             return super().decision_function(X, return_std=True)
-        both = {"return_std": True}
-        return tuple(self._lazily("decision_function", X, both, i) for i in range(2))
+        given = {"return_std": True}
+        return tuple(self._lazily("decision_function", X, given, i) for i in range(2))
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> Any:
+        """As `TwoLayerSigmoidClassifier.predict_interval`; lazy for a collection."""
+        if not is_dask_collection(X):
+            return super().predict_interval(X, level)
+        given = {"level": level}
+        return tuple(self._lazily("predict_interval", X, given, i) for i in range(2))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """As `TwoLayerSigmoidClassifier.score`; computed at once, where X lies."""
@@ -988,9 +1020,16 @@ as there
             if sample_weight is None
             else {"sample_weight": sample_weight},
         }
-        is_sparse = described[0].is_sparse
-        m = self.n_features_in_
-        return DaskSamples(cluster, samples, labels, m, dtype, is_sparse), data
+        found_samples = DaskSamples(
+            cluster,
+            samples,
+            labels,
+            self.n_features_in_,
+            dtype,
+            described[0].is_sparse,
+            self._signs(labels),
+        )
+        return found_samples, data
 
 
 def _united(described: list[_Described]) -> tuple[Labels, Array]:

@@ -20,6 +20,7 @@ from sklearn.model_selection import GridSearchCV
 
 from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer._evidence.curvature import Curvature
+from sk_twolayer._evidence.laplace import sketch
 from sk_twolayer._labels import encode_labels
 from sk_twolayer._lots import MOST_SAMPLES
 from sk_twolayer._samples import Samples
@@ -245,14 +246,13 @@ def test_the_curvature_is_that_of_one_machine(client):
     scales = local.moments().standardisation(0.0, local.dtype)
     both = [s.objective(3, scales) for s in (samples, local)]
     theta = np.random.default_rng(0).normal(size=both[0].size)
-    curvatures = [Curvature(objective) for objective in both]
     V = np.eye(len(theta))[:, :2]
     for compute in (
-        lambda c: c.matrix(theta, c._curvature_roots),
-        lambda c: c.product(theta, V),
-        lambda c: c.diagonal(theta),
+        lambda o: Curvature(o).matrix(theta, Curvature(o)._curvature_roots),
+        lambda o: sketch(o, theta, V, None)[0],
+        lambda o: sketch(o, theta, V, None)[1],
     ):
-        found, expected = (compute(curvature) for curvature in curvatures)
+        found, expected = (compute(objective) for objective in both)
         atol = 1e-12 * np.abs(expected).max()
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=atol)
 
@@ -274,11 +274,33 @@ def test_a_fit_by_the_evidence(client):
     local = TwoLayerSigmoidClassifier(**given).fit(X, y)
     model = Dask(**given).fit(in_blocks(X), in_blocks(y))
     assert model.log_evidence_ == pytest.approx(local.log_evidence_, abs=1)
-    lazy = model.decision_function(in_blocks(X), return_std=True)
-    for found, expected in zip(
-        lazy, model.to_local().decision_function(X, return_std=True), strict=True
+
+
+def test_uncertainty_is_lazy_and_that_of_one_machine(client):
+    X, y = problem(n=1300)
+    # The covariance is of every third sample, wherever that lies.
+    local = TwoLayerSigmoidClassifier(**options()).fit(X, y)
+    model = Dask(**options()).fit(in_blocks(X, 190), in_blocks(y, 190))
+    for method, given in (
+        ("decision_function", {"return_std": True}),
+        ("predict_interval", {"level": 0.8}),
     ):
-        np.testing.assert_array_equal(found, expected)
+        lazy = getattr(model, method)(in_blocks(X), **given)
+        same = getattr(model.to_local(), method)(X, **given)
+        expected = getattr(local, method)(X, **given)
+        for i in range(2):
+            assert isinstance(lazy[i], da.Array)
+            np.testing.assert_array_equal(lazy[i], same[i])
+            np.testing.assert_allclose(same[i], expected[i], rtol=1e-4, atol=1e-5)
+
+
+def test_constraints_hold_as_on_one_machine(client):
+    X, y = problem(n=600)
+    given = options(monotonic_cst=[1, 0, -1, 0, 0, 0])
+    local = TwoLayerSigmoidClassifier(**given).fit(X, y)
+    model = Dask(**given).fit(in_blocks(X), in_blocks(y))
+    assert model.loss_ == pytest.approx(local.loss_, rel=1e-10)
+    assert (model.W2_ >= 0).all() and (model.W1_[:, 0] >= 0).all()
 
 
 def test_early_stopping_follows_samples_of_each_block(client):
@@ -569,6 +591,11 @@ def test_a_score_counts_weights(client):
     weight[:200] = 0
     found = model.score(in_blocks(X), in_blocks(y), in_blocks(weight))
     assert found == pytest.approx(model.score(X, y, weight))
+
+
+def test_parameters_are_those_of_the_plain_class_and_a_client():
+    more = Dask().get_params().keys() - TwoLayerSigmoidClassifier().get_params().keys()
+    assert more == {"client"}
 
 
 def test_a_model_is_saved_without_dask(client):

@@ -323,22 +323,26 @@ class ExactPartition(Partition):
         }
         return _rebuilt, (type(self), arguments, options)
 
-    def thinned_from(self, step: int, firsts: Sequence[int]) -> ExactPartition | None:
-        """Every step-th sample of all, of which each array's first has that number.
+    def every(self, step: int, firsts: Sequence[int]) -> dict[int, Block]:
+        """Every step-th sample of all, array by array, by the number of its first.
 
-        None where none of them is here.
+        `firsts` are the numbers among all samples of each array's first.
         """
-        few = []
+        few = {}
         for (X, targets, weight, _), first in zip(self._arrays, firsts, strict=True):
             rows = slice(-first % step, None, step)
             if len(targets[rows]):
                 own = None if weight is None else weight[rows]
-                few.append(Block(X[rows], targets[rows], own))
+                few[first + rows.start] = Block(X[rows], targets[rows], own)
+        return few
+
+    def thinned_from(self, step: int, firsts: Sequence[int]) -> ExactPartition | None:
+        """Of every step-th sample; None where none of them is here."""
+        few, folding = self.every(step, firsts), self.folding
         if not few:
             return None
-        folding = self.folding
         return ExactPartition(
-            few,
+            list(few.values()),
             folding.layout,
             self.output,
             standardisation=folding.standardisation,
