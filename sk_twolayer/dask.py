@@ -363,7 +363,9 @@ class _Cluster:
             try:
                 wait(futures, timeout=LOOK)
                 return
-            except TimeoutError:
+            except TimeoutError as error:
+                # Its frames refer to it, and would keep all futures of the callers.
+                error.__traceback__ = None
                 alone = 0.0 if self.client.nthreads() else alone + LOOK
                 if alone >= PATIENCE:
                     raise RuntimeError(

@@ -1,5 +1,6 @@
 """The classifier on Dask collections: equal to one machine's, and hard to stop."""
 
+import gc
 import os
 import pickle
 import signal
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from contextlib import contextmanager
 
 import joblib
@@ -361,6 +363,16 @@ def tasks_of(client):
     return client.run_on_scheduler(count)
 
 
+def held_by(client):
+    """How many results the client has on workers, by their kind."""
+
+    def count(dask_scheduler):
+        wanted = [t for t in dask_scheduler.tasks.values() if t.who_wants]
+        return dict(Counter(task.prefix.name for task in wanted))
+
+    return client.run_on_scheduler(count)
+
+
 def wait_for(condition):
     for _ in range(200):
         if condition():
@@ -369,12 +381,21 @@ def wait_for(condition):
     return False
 
 
-def test_an_evaluation_is_a_task_a_worker_and_leaves_nothing(client):
+@pytest.mark.parametrize("look", [5.0, 0.001])
+def test_an_evaluation_is_a_task_a_worker_and_leaves_nothing(monkeypatch, client, look):
+    # Also where the client looked for workers meanwhile, many times.
+    monkeypatch.setattr(_dask, "LOOK", look)
     X, y = problem(n=2000)
-    samples, _ = Dask()._samples(in_blocks(X, 100), in_blocks(y, 100), None)
-    objective = samples.objective(3, None)
-    theta = np.zeros(objective.size)
-    objective.value_and_gradient(theta)
+    gc.collect()
+    gc.disable()
+    try:
+        samples, _ = Dask()._samples(in_blocks(X, 100), in_blocks(y, 100), None)
+        objective = samples.objective(3, None)
+        theta = np.zeros(objective.size)
+        objective.value_and_gradient(theta)
+        assert wait_for(lambda: held_by(client) == {"make_part": 2})
+    finally:
+        gc.enable()
     assert wait_for(lambda: tasks_of(client)[1] >= 2)
     tasks, seen = tasks_of(client)
     for _ in range(200):
@@ -610,6 +631,24 @@ def test_a_model_is_saved_without_dask(client):
     assert b"dask" not in saved.lower()
     again = pickle.loads(saved)
     np.testing.assert_array_equal(again.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("kind", ["array", "frame", "sparse"])
+def test_the_plain_class_gathers_a_collection(monkeypatch, client, kind):
+    X, y = problem(n=600)
+    local = TwoLayerSigmoidClassifier(**options(max_iter=5)).fit(X, y)
+    given = in_blocks(X), in_blocks(y)
+    if kind == "frame":
+        given = [dd.from_dask_array(each) for each in given]
+    if kind == "sparse":
+        given = given[0].map_blocks(sparse.csr_array), given[1]
+    model = clone(local).fit(*given)
+    np.testing.assert_allclose(model.W1_, local.W1_, rtol=1e-6)
+    np.testing.assert_allclose(model.predict_proba(given[0]), model.predict_proba(X))
+    if kind != "sparse":
+        monkeypatch.setattr("sk_twolayer._arrays.LARGE", 20_000)
+        with pytest.warns(UserWarning, match=r"0\.0 GB .*DaskTwoLayerSigmoid"):
+            clone(local).fit(*given)
 
 
 def test_nothing_else_imports_dask():
