@@ -315,6 +315,11 @@ def _positions(samples: Samples, scale: Array) -> tuple[Array, Array]:
     return project(samples.X, scale), classes_of(samples)
 
 
+def _running(dask_scheduler: Any = None) -> list[str]:
+    """Workers that take tasks, on the scheduler."""
+    return [worker.address for worker in dask_scheduler.running]
+
+
 # --- on the client --------------------------------------------------------------------
 
 
@@ -443,7 +448,9 @@ class DaskSums:
         if len(set(places)) == len(places):
             return
         client, taken = self._cluster.client, set()
-        free = [place for place in client.nthreads() if place not in places]
+        # Not one that Dask has paused, for want of memory.
+        running = client.run_on_scheduler(_running)
+        free = [place for place in running if place not in places]
         for i, place in enumerate(places):
             if place in taken and free:
                 self._parts[i] = client.submit(
