@@ -938,9 +938,9 @@ as there
         if is_frame:
             one = X._meta.reindex(range(1), fill_value=0)
         meta = _call(one, local, method, options, item, None)[:0]
-        # The model is in the graph once.
+        # The model is in an Array's graph once.
         given = {
-            "model": delayed(local),
+            "model": local if is_frame else delayed(local),
             "method": method,
             "options": options,
             "item": item,
