@@ -1,9 +1,9 @@
-"""Runs every benchmark and writes the tables of docs/performance.md.
+"""Runs every benchmark and writes the tables of docs/performance.md, trust.md and scale.md.
 
     python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [auto_alpha] [adam_passes]
                                   [quality] [curves] [curves_held_back] [default_cost]
                                   [invariance] [defaults] [evidence] [evidence_cost]
-                                  [soak]
+                                  [soak] [dask_cluster]
 
 With names, only those tables are run; the others stay as they are.
 """
@@ -21,6 +21,7 @@ from _common import machine
 HERE = Path(__file__).parent
 PAGE = HERE.parent / "performance.md"
 TRUST = HERE.parent / "trust.md"
+SCALE = HERE.parent / "scale.md"
 ROWS = [
     "lbfgs_float64",
     "lbfgs_float32",
@@ -89,10 +90,11 @@ def main(names):
         if not names or name in names:
             page = replace(page, name, "\n" + output(name) + "\n")
     PAGE.write_text(page, encoding="utf-8")
-    if not names or "soak" in names:
-        trust = TRUST.read_text(encoding="utf-8")
-        trust = replace(trust, "soak", "\n" + output("soak") + "\n")
-        TRUST.write_text(trust, encoding="utf-8")
+    for name, other in (("soak", TRUST), ("dask_cluster", SCALE)):
+        if not names or name in names:
+            text = other.read_text(encoding="utf-8")
+            text = replace(text, name, "\n" + output(name) + "\n")
+            other.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
