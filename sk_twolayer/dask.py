@@ -181,11 +181,10 @@ def _scale_weights(samples: Samples, divisor: float, factor: float) -> Samples:
     return samples if kept.all() else samples.take(np.flatnonzero(kept))
 
 
-def _size(samples: Samples) -> tuple[int, float, float]:
-    """Rows, the sum of their weights, and multiply-adds of an evaluation a neuron."""
+def _size(samples: Samples) -> tuple[int, float]:
+    """Rows, and the sum of their weights."""
     weight = samples.weight
-    total = float(samples.n if weight is None else weight.sum())
-    return samples.n, total, samples.work(1)
+    return samples.n, float(samples.n if weight is None else weight.sum())
 
 
 def _extremes(samples: Samples) -> Array:
@@ -412,12 +411,14 @@ class DaskSums:
 
     def cost(self, theta: Array) -> float:
         """Sum of the weighted costs, in nats."""
+        assert self._step == 1
         return float(ExactSum.of(self._over(partial(_cost, theta=theta))).rounded()[0])
 
     def cost_and_gradient(
         self, theta: Array, factor: float = 1.0
     ) -> tuple[float, Array]:
         """That sum, and its gradient times a factor."""
+        assert self._step == 1
         found = ExactSum.of(
             self._over(partial(_gradient, theta=theta, factor=factor))
         ).rounded()
@@ -432,7 +433,7 @@ class DaskSums:
         return [sums for of_part in found for sums in of_part]
 
     def thinned(self, step: int) -> DaskSums:
-        """Every step-th sample."""
+        """Every step-th sample, of which only `visit` can be asked."""
         few = copy(self)
         few._step, few.n = step, -(-self.n // step)
         return few
@@ -479,11 +480,10 @@ class DaskSamples:
         self._cluster, self.labels, self.m, self.signs = cluster, labels, m, signs
         self.dtype, self._is_sparse = np.dtype(dtype), is_sparse
         sizes = cluster.over(_size, blocks)
-        self._blocks = [b for b, (n, *_) in zip(blocks, sizes, strict=True) if n]
-        self._lengths = [n for n, *_ in sizes if n]
+        self._blocks = [b for b, (n, _) in zip(blocks, sizes, strict=True) if n]
+        self._lengths = [n for n, _ in sizes if n]
         self.n = sum(self._lengths)
-        self._sum_of_weights = float(sum(total for _, total, _ in sizes))
-        self._work = sum(work for *_, work in sizes)
+        self._sum_of_weights = float(sum(total for _, total in sizes))
         self._parts: dict[Any, tuple[list[Future], list[list[int]]]] = {}
 
     @property
