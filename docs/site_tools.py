@@ -118,7 +118,7 @@ SECTIONS = {
     "understand": ["plot_matrices", "plot_descent", "plot_boundary"],
     "sure": ["plot_calibration", "plot_evidence", "plot_evidence_hidden"],
     "features": ["plot_sensitivity", "plot_relevance", "plot_monotonic"],
-    "data": ["plot_imbalance", "plot_text", "plot_out_of_core"],
+    "data": ["plot_imbalance", "plot_text", "plot_out_of_core", "plot_dask"],
 }
 
 

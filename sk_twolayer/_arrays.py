@@ -8,6 +8,7 @@ such an array becomes NumPy's on the way in.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -27,6 +28,8 @@ from sk_twolayer._compat import (
 from sk_twolayer._engine.on_device import Device
 
 Method = TypeVar("Method", bound=Callable[..., Any])
+# Bytes of a Dask collection above which gathering it deserves a warning.
+LARGE = 10**9
 
 
 class HasShape(Protocol):
@@ -45,8 +48,30 @@ def is_foreign(A: Any) -> bool:
     return hasattr(A, "__dlpack__") and not isinstance(A, np.ndarray)
 
 
+def gathered(A: Any) -> Any:
+    """A Dask collection as what it is computed to; anything else as it is."""
+    if not hasattr(A, "__dask_graph__"):
+        return A
+    # Only of an Array of known lengths the size is known before.
+    size = A.nbytes if hasattr(A, "chunks") else np.nan
+    if np.isnan(size):
+        A = A.compute()
+        memory = getattr(A, "memory_usage", lambda: A.nbytes)
+        size = 0 if sparse.issparse(A) else np.sum(memory())
+    if size > LARGE:
+        warnings.warn(
+            f"A Dask collection of {size / 1e9:.1f} GB comes into this process: "
+            "sk_twolayer.dask.DaskTwoLayerSigmoidClassifier leaves it on the workers "
+            "that have it.",
+            UserWarning,
+            stacklevel=5,
+        )
+    return A.compute() if hasattr(A, "__dask_graph__") else A
+
+
 def to_numpy(A: Any) -> Any:
     """Array of another library as numpy's, its dtype kept; anything else as it is."""
+    A = gathered(A)
     if not is_foreign(A):
         return A
     if get_config()["array_api_dispatch"]:

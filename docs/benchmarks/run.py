@@ -3,7 +3,8 @@
     python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [auto_alpha] [adam_passes]
                                   [quality] [curves] [curves_held_back] [default_cost]
                                   [invariance] [defaults] [evidence] [evidence_cost]
-                                   [intervals] [constraints] [array_api] [soak]
+                                   [intervals] [constraints] [array_api] [dask_cluster]
+                                   [soak]
 
 With names, only those tables are run; the others stay as they are.
 """
@@ -25,6 +26,7 @@ ELSEWHERE = {
     "soak": "trust.md",
     "intervals": "intervals.md",
     "constraints": "constraints.md",
+    "dask_cluster": "scale.md",
 }
 ROWS = [
     "lbfgs_float64",

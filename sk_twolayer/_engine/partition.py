@@ -323,6 +323,33 @@ class ExactPartition(Partition):
         }
         return _rebuilt, (type(self), arguments, options)
 
+    def every(self, step: int, firsts: Sequence[int]) -> dict[int, Block]:
+        """Every step-th sample of all, array by array, by the number of its first.
+
+        `firsts` are the numbers among all samples of each array's first.
+        """
+        few = {}
+        for (X, targets, weight, _), first in zip(self._arrays, firsts, strict=True):
+            rows = slice(-first % step, None, step)
+            if len(targets[rows]):
+                own = None if weight is None else weight[rows]
+                few[first + rows.start] = Block(X[rows], targets[rows], own)
+        return few
+
+    def thinned_from(self, step: int, firsts: Sequence[int]) -> ExactPartition | None:
+        """Of every step-th sample; None where none of them is here."""
+        few, folding = self.every(step, firsts), self.folding
+        if not few:
+            return None
+        return ExactPartition(
+            list(few.values()),
+            folding.layout,
+            self.output,
+            standardisation=folding.standardisation,
+            workers=self.workers,
+            keep=folding.is_kept,
+        )
+
     def exact_cost(self, theta: Array) -> ExactSum:
         """Sum of the weighted costs at theta, (1,), in nats."""
 

@@ -113,10 +113,11 @@ class Curvature:
         objective = self.objective
         k, K = objective.k, objective.n_outputs
         covariance = posterior.covariance(k, K)
-        W2 = self._W2(theta)
+        # What is visited may lie elsewhere: what goes there holds no samples.
+        output, W2 = objective.output, self._W2(theta)
 
         def mean_roots(X: Array, T: Array, Z2: Array) -> Array:
-            return mean_curvature_root(objective.output, Z2, covariance(X, T, W2))
+            return mean_curvature_root(output, Z2, covariance(X, T, W2))
 
         averaged = self._factorise(theta, precision, mean_roots)
         return averaged.covariance(k, K), mean_roots
