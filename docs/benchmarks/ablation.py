@@ -4,7 +4,7 @@
                                        [--points FILE]
 
 On the learning curves' points with at most 1000 rows, and on those with 4000 for pieces
-that only many samples meet, one seed. A figure is the log-loss on new rows with the piece
+that only many samples meet; one seed, without the four slowest sets. A figure is the log-loss on new rows with the piece
 off over that of the full default, as a geometric mean with its standard error; above 1
 the piece helps. Seconds are the processor's, as a ratio of sums. The named cases are what
 the default must do whatever the mean says. `--points` keeps what was measured, and goes
@@ -219,6 +219,8 @@ PIECES = {
 }
 # Reading R's sets takes longer than a fit.
 draw = lru_cache(maxsize=64)(draw)
+# These four take more time than all the others together.
+LEFT_OUT = ("digits", "diamonds", "flavia", "wide")
 ONLY_LARGE = ("a search on 2000 samples: on all", "of each class a hundred")
 
 
@@ -252,7 +254,7 @@ def xor(copies):
 def wave():
     X = np.random.RandomState(0).normal(size=(300, 1))
     y = (np.sin(3 * X[:, 0]) > 0).astype(int)
-    return all(fitted(X, y, seed).score(X, y) > 0.97 for seed in range(3))
+    return fitted(X, y).score(X, y) > 0.97
 
 
 def miscoded():
@@ -273,7 +275,7 @@ def wide():
 
 def noise():
     losses = []
-    for seed in range(10):
+    for seed in range(5):
         rng = np.random.RandomState(seed)
         X, y = rng.normal(size=(2200, 20)), rng.randint(0, 2, 2200)
         losses.append(loss_of(X[:200], y[:200], X[200:], y[200:]))
@@ -297,7 +299,7 @@ def few_events():
 
 
 def clusters():
-    return all(loss_of(*draw("clusters", 1000, seed)) < 0.5 for seed in range(3))
+    return loss_of(*draw("clusters", 1000, 1)) < 0.5
 
 
 def row_order():
@@ -391,6 +393,7 @@ def main():
     sizes = [int(size) for size in options.sizes.split(",")]
     pieces = [FULL, *(options.only.split(",") if options.only else PIECES)]
     names = TUNED + TUNED_FAMILIES + HELD_BACK + HELD_BACK_FAMILIES
+    names = [name for name in names if name not in LEFT_OUT]
     jobs = [
         (piece, name, n)
         for n in sizes
@@ -399,8 +402,10 @@ def main():
         if piece not in ONLY_LARGE
     ]
     large = [piece for piece in pieces if piece == FULL or PIECES[piece][1]]
-    jobs += [(piece, name, LARGE) for name in names for piece in large]
     jobs += [(piece, None, 0) for piece in pieces]
+    jobs += [(piece, name, LARGE) for name in names for piece in large]
+    # The quickest first, for what a run that is stopped has kept.
+    jobs.sort(key=lambda job: job[2] or 300)
     known = {}
     file = Path(options.points) if options.points else None
     if file and file.exists():

@@ -1,12 +1,14 @@
 """Learning curves: the defaults' log-loss on new rows, from 100 to 4000 rows to learn.
 
     python docs/benchmarks/curves.py [--held-back] [--sizes 100,500] [--points FILE]
+    python docs/benchmarks/curves.py --slow-peers
 
 The table by which defaults are judged. For each data set, size and one of two seeds the
 rows are drawn anew; the ratio is that to the least log-loss of logistic regression,
 MLPClassifier behind a scaler, HistGradientBoosting and this network's own best number
 for alpha (ten neurons behind a scaler, the best of six on the test rows themselves).
 `--held-back` takes the sets that no choice was made on. `--points` writes each point.
+`--slow-peers` ranks CatBoost and RealMLP too, at the points that slow_peers.py has kept.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 os.environ["PYTHONWARNINGS"] = "ignore"
 
 import numpy as np
+import slow_peers
 from _datasets import HELD_BACK, HELD_BACK_FAMILIES, TUNED, TUNED_FAMILIES, draw
 from joblib import Parallel, delayed
 from scipy.stats import rankdata
@@ -85,12 +88,61 @@ def point(name, n, seed):
     return (name, n, seed), found
 
 
+def losses_at(key):
+    """Each quick contestant's log-loss."""
+    warnings.simplefilter("ignore")
+    drawn = draw(*key)
+    return [tried(model, *drawn)[0] for model in contestants(key[2]).values()]
+
+
+def rank_slow_peers():
+    """Print the ranks with CatBoost and RealMLP, whose figures the file has."""
+    kept = slow_peers.read()
+    complete = [k for k in kept if len(kept[k]) == 1 + len(slow_peers.PEERS)]
+    keys = [
+        k for k in complete if np.isfinite([loss for loss, _ in kept[k].values()]).all()
+    ]
+    quick = Parallel(n_jobs=-1)(delayed(losses_at)(key) for key in keys)
+    slow = [[kept[key][peer][0] for peer in slow_peers.PEERS] for key in keys]
+    losses = np.hstack([quick, slow])
+    models = [*contestants(0), *slow_peers.PEERS]
+    ranks = rankdata(losses, axis=1)
+    logs = np.log(losses / losses[:, [models.index(slow_peers.CATBOOST)]])
+    tuned = np.array([key[0] in TUNED + TUNED_FAMILIES for key in keys])
+    n_of = np.array([key[1] for key in keys])
+    sizes = sorted(set(n_of))
+    print(
+        "| contestant | mean rank | on held-back data | log-loss / CatBoost's", end=" "
+    )
+    print("| on held-back data |", *(f"seconds, n = {n} |" for n in sizes))
+    print("|" + " --- |" * (5 + len(sizes)))
+    for i, model in enumerate(models):
+        cells = [f"{ranks[tuned, i].mean():.2f}", f"{ranks[~tuned, i].mean():.2f}"]
+        cells += [f"{np.exp(logs[of, i].mean()):.2f}" for of in (tuned, ~tuned)]
+        own = slow_peers.OURS if model == OURS else model
+        if own in kept[keys[0]]:
+            seconds = np.array([kept[key][own][1] for key in keys])
+            cells += [f"{seconds[n_of == n].mean():.2f}" for n in sizes]
+        else:
+            cells += ["—"] * len(sizes)
+        print(f"| {model} | {' | '.join(cells)} |")
+    few = f"{tuned.sum()} points of the data that the default was made on, and of the "
+    print(f"\n{few}held-back {(~tuned).sum()}; one seed. {slow_peers.versions()}.")
+    failed = len(complete) - len(keys)
+    if failed:
+        print(f"RealMLP can't learn {failed} more, where a class has too few rows.")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--held-back", action="store_true")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--points")
+    parser.add_argument("--slow-peers", action="store_true")
     options = parser.parse_args()
+    if options.slow_peers:
+        rank_slow_peers()
+        return
     sizes = [int(size) for size in options.sizes.split(",")]
     names = TUNED + TUNED_FAMILIES
     if options.held_back:

@@ -1,7 +1,8 @@
 """Runs every benchmark and writes the tables of docs/performance.md.
 
     python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [auto_alpha] [adam_passes]
-                                  [quality] [curves] [curves_held_back] [default_cost]
+                                  [quality] [curves] [curves_held_back]
+                                  [curves_slow_peers] [ablation] [default_cost]
                                   [invariance] [defaults] [evidence] [evidence_cost]
                                   [soak]
 
@@ -45,6 +46,8 @@ TABLES = [
     "quality",
     "curves",
     "curves_held_back",
+    "curves_slow_peers",
+    "ablation",
     "default_cost",
     "invariance",
     "defaults",
