@@ -128,6 +128,13 @@ def rank_slow_peers():
         print(f"| {model} | {' | '.join(cells)} |")
     few = f"{tuned.sum()} points of the data that the default was made on, and of the "
     print(f"\n{few}held-back {(~tuned).sum()}; one seed. {slow_peers.versions()}.")
+    pairs = [(kept[k][slow_peers.OURS], kept[k][slow_peers.CATBOOST]) for k in keys]
+    times = np.array([[ours[1], theirs[1]] for ours, theirs in pairs])
+    of_times = np.log(times[:, 0] / times[:, 1])
+    total = times[:, 0].sum() / times[:, 1].sum()
+    print(f"The default's seconds over CatBoost's: {np.exp(of_times.mean()):.2f} as a")
+    print(f"geometric mean, {total:.2f} in sum, at most a fifth at", end=" ")
+    print(f"{(of_times <= np.log(0.2)).sum()} of {len(keys)} points.")
     failed = len(complete) - len(keys)
     if failed:
         print(f"RealMLP can't learn {failed} more, where a class has too few rows.")
