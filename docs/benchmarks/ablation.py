@@ -1,10 +1,9 @@
 """The default's machinery, one piece at a time switched off: is each worth its lines?
 
-    python docs/benchmarks/ablation.py [--sizes 100,250,1000] [--only NAME,NAME]
-                                       [--points FILE]
+    python docs/benchmarks/ablation.py [--sizes 100,250] [--points FILE] [--n-jobs 1]
 
-On the learning curves' points with at most 1000 rows, and on those with 4000 for pieces
-that only many samples meet; one seed, without the four slowest sets. A figure is the log-loss on new rows with the piece
+On the learning curves' points with at most 1000 rows, or with more for pieces that only
+many samples meet; one seed, without the four slowest sets. A figure is the log-loss on new rows with the piece
 off over that of the full default, as a geometric mean with its standard error; above 1
 the piece helps. Seconds are the processor's, as a ratio of sums. The named cases are what
 the default must do whatever the mean says. `--points` keeps what was measured, and goes
@@ -145,90 +144,72 @@ STEPS = (
     "steps = [both, (1.0, STEP), (STEP, 1.0), (1.0, 1 / STEP), (1 / STEP, 1.0)]",
     "steps = [both, (STEP, STEP), (1 / STEP, 1 / STEP)]",
 )
-# Name to how it is switched off, and whether only many samples meet it.
+# Name to what gives the patches that switch it off.
 PIECES = {
-    "relevance": (partial(relevance_judged, np.inf), False),
-    "relevance only where the folds say so: always": (
-        partial(relevance_judged, -np.inf),
-        False,
+    "relevance": partial(relevance_judged, np.inf),
+    "relevance only where the folds say so: always": partial(relevance_judged, -np.inf),
+    "two rounds of relevance: one": partial(constants, RELEVANCE_ROUNDS=1),
+    "two precisions: one for all, from 0.3": lambda: (
+        climb_with(STEPS) + constants(BEGIN=(10**-0.5, 10**-0.5))
     ),
-    "two rounds of relevance: one": (partial(constants, RELEVANCE_ROUNDS=1), False),
-    "two precisions: one for all, from 0.3": (
-        lambda: climb_with(STEPS) + constants(BEGIN=(10**-0.5, 10**-0.5)),
-        False,
+    "two precisions: in a ratio of ten": lambda: climb_with(STEPS),
+    "W2's low at the beginning: 1, 1": partial(constants, BEGIN=(1.0, 1.0)),
+    "the long step of both": partial(constants, LONG_STEP=1.0),
+    "a long step that failed is not tried again": lambda: climb_with(
+        (
+            "elif steps[i] == both:\n            steps.remove(both)\n        ",
+            "",
+        )
     ),
-    "two precisions: in a ratio of ten": (lambda: climb_with(STEPS), False),
-    "W2's low at the beginning: 1, 1": (partial(constants, BEGIN=(1.0, 1.0)), False),
-    "the long step of both": (partial(constants, LONG_STEP=1.0), False),
-    "a long step that failed is not tried again": (
-        lambda: climb_with(
-            (
-                "elif steps[i] == both:\n            steps.remove(both)\n        ",
-                "",
-            )
-        ),
-        False,
+    "the way that led on first": lambda: climb_with(
+        ("steps.insert(0, steps.pop(i))", "pass")
     ),
-    "the way that led on first": (
-        lambda: climb_with(("steps.insert(0, steps.pop(i))", "pass")),
-        False,
+    "at most 16 evaluations: 100": partial(constants, MOST_EVALUATIONS=100),
+    "bounds of precisions: 1e-4 to 1e4": partial(constants, LOWEST=1e-4, HIGHEST=1e4),
+    "a step gains a nat: anything": partial(constants, GAIN=1e-9),
+    "four nats over the class shares: none": partial(constants, GAIN_OVER_SHARES=0.0),
+    "class shares where nothing is better": without_fallback,
+    "folds begin where the last ended: anew": cold_folds,
+    "the final fit goes the same way: at once": one_way,
+    "twice the iterations of the first fit": partial(constants, FIRST_ITERATIONS=100),
+    "the search's looser tol: 1e-4": partial(constants, SEARCH_TOL=1e-4),
+    "the search's own memory: 20": partial(constants, SEARCH_MEMORY=20),
+    "wide start": narrow_start,
+    "lone values set no scale": lambda: [
+        mock.patch.object(start.Moments, "without_lone_values", lambda self, _: self)
+    ],
+    "steps on a grid": lambda: [
+        mock.patch.dict(solvers.lbfgs.__kwdefaults__, exact_steps=False)
+    ],
+    "weak priors of the biases: none": partial(
+        constants, B1_PRECISION=0.0, B2_PRECISION=1e-9
     ),
-    "at most 16 evaluations: 100": (partial(constants, MOST_EVALUATIONS=100), False),
-    "bounds of precisions: 1e-4 to 1e4": (
-        partial(constants, LOWEST=1e-4, HIGHEST=1e4),
-        False,
-    ),
-    "a step gains a nat: anything": (partial(constants, GAIN=1e-9), False),
-    "four nats over the class shares: none": (
-        partial(constants, GAIN_OVER_SHARES=0.0),
-        False,
-    ),
-    "class shares where nothing is better": (without_fallback, False),
-    "folds begin where the last ended: anew": (cold_folds, False),
-    "the final fit goes the same way: at once": (one_way, False),
-    "twice the iterations of the first fit": (
-        partial(constants, FIRST_ITERATIONS=100),
-        False,
-    ),
-    "the search's looser tol: 1e-4": (partial(constants, SEARCH_TOL=1e-4), False),
-    "the search's own memory: 20": (partial(constants, SEARCH_MEMORY=20), False),
-    "wide start": (narrow_start, False),
-    "lone values set no scale": (
-        lambda: [
-            mock.patch.object(
-                start.Moments, "without_lone_values", lambda self, _: self
-            )
-        ],
-        False,
-    ),
-    "steps on a grid": (
-        lambda: [mock.patch.dict(solvers.lbfgs.__kwdefaults__, exact_steps=False)],
-        False,
-    ),
-    "weak priors of the biases: none": (
-        partial(constants, B1_PRECISION=0.0, B2_PRECISION=1e-9),
-        False,
-    ),
-    "neurons grow with n: always 30": (partial(neurons, 30), True),
-    "neurons grow with n: always 10": (partial(neurons, 10), True),
-    "neurons grow with n: always 100": (partial(neurons, 100), True),
-    "three folds from 1000: five": (partial(constants, MANY=10**9), True),
-    "five folds below 1000: three": (partial(constants, MANY=0), False),
-    "a search on 2000 samples: on all": (partial(constants, MOST_SAMPLES=10**9), True),
-    "of each class a hundred": (partial(constants, OF_CLASS=0), True),
+    "neurons grow with n: always 30": partial(neurons, 30),
+    "neurons grow with n: always 10": partial(neurons, 10),
+    "neurons grow with n: always 100": partial(neurons, 100),
+    "three folds from 1000: five": partial(constants, MANY=10**9),
+    "five folds below 1000: three": partial(constants, MANY=0),
+    "a search on 2000 samples: on all": partial(constants, MOST_SAMPLES=10**9),
+    "of each class a hundred": partial(constants, OF_CLASS=0),
+}
+# What only many samples meet, and where it is measured.
+OF_MANY = {
+    "neurons grow with n: always 30": (4000,),
+    "three folds from 1000: five": (1000, 4000),
+    "a search on 2000 samples: on all": (4000,),
+    "of each class a hundred": (4000,),
 }
 # Reading R's sets takes longer than a fit.
 draw = lru_cache(maxsize=64)(draw)
 # These four take more time than all the others together.
 LEFT_OUT = ("digits", "diamonds", "flavia", "wide")
-ONLY_LARGE = ("a search on 2000 samples: on all", "of each class a hundred")
 
 
 @contextmanager
 def without(piece):
     """The default with one piece switched off."""
     with ExitStack() as stack:
-        for patch in [] if piece == FULL else PIECES[piece][0]():
+        for patch in [] if piece == FULL else PIECES[piece]():
             stack.enter_context(patch)
         yield
 
@@ -354,6 +335,13 @@ def run(job):
     return job, failed(piece) if name is None else measured(piece, name, n)
 
 
+def sizes_of(piece, sizes):
+    """Where a piece is measured; the full default wherever any is."""
+    if piece == FULL:
+        return sorted({*sizes, *(n for some in OF_MANY.values() for n in some)})
+    return OF_MANY.get(piece, sizes)
+
+
 def row(piece, points, sizes, cases):
     """One line of the table."""
 
@@ -386,24 +374,20 @@ def row(piece, points, sizes, cases):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
-    parser.add_argument("--only")
     parser.add_argument("--points")
     parser.add_argument("--n-jobs", type=int, default=-1)
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
-    pieces = [FULL, *(options.only.split(",") if options.only else PIECES)]
+    pieces = [FULL, *PIECES]
     names = TUNED + TUNED_FAMILIES + HELD_BACK + HELD_BACK_FAMILIES
-    names = [name for name in names if name not in LEFT_OUT]
     jobs = [
         (piece, name, n)
-        for n in sizes
         for piece in pieces
+        for n in sizes_of(piece, sizes)
         for name in names
-        if piece not in ONLY_LARGE
+        if name not in LEFT_OUT
     ]
-    large = [piece for piece in pieces if piece == FULL or PIECES[piece][1]]
     jobs += [(piece, None, 0) for piece in pieces]
-    jobs += [(piece, name, LARGE) for name in names for piece in large]
     # The quickest first, for what a run that is stopped has kept.
     jobs.sort(key=lambda job: job[2] or 300)
     known = {}
@@ -425,12 +409,14 @@ def main():
     head = "| without | tuned on | held back | worst point | seconds | fails |"
     rule = "| --- | --- | --- | --- | --- | --- |"
     print(head, rule, sep="\n")
-    for some, label in ((sizes, ""), ([LARGE], f", n = {LARGE}")):
-        for piece in pieces:
-            cases = "" if label else known.get((piece, None, 0))
-            line = row(piece, points, some, cases)
-            if line and not (label and piece == FULL):
-                print(line.replace(f"| {piece} |", f"| {piece}{label} |", 1))
+    for piece in pieces:
+        at = sizes if piece == FULL else sizes_of(piece, sizes)
+        line = row(piece, points, at, known[piece, None, 0])
+        if line and piece in OF_MANY:
+            label = f"{piece}, n = {', '.join(map(str, at))}"
+            line = line.replace(f"| {piece} |", f"| {label} |", 1)
+        if line:
+            print(line)
 
 
 if __name__ == "__main__":
