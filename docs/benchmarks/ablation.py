@@ -3,11 +3,11 @@
     python docs/benchmarks/ablation.py [--sizes 100,250] [--points FILE] [--n-jobs 1]
 
 On the learning curves' points with at most 1000 rows, or with more for pieces that only
-many samples meet; one seed, without the four slowest sets. A figure is the log-loss on new rows with the piece
-off over that of the full default, as a geometric mean with its standard error; above 1
-the piece helps. Seconds are the processor's, as a ratio of sums. The named cases are what
-the default must do whatever the mean says. `--points` keeps what was measured, and goes
-on where a run was stopped.
+many samples meet; one seed, without the four slowest sets. A figure is the log-loss on
+new rows with the piece off over that of the full default, as a geometric mean with its
+standard error; above 1 the piece helps. Seconds are the processor's, as a ratio of sums.
+The named cases are what the default must do whatever the mean says. `--points` keeps what
+was measured, and goes on where a run was stopped.
 
 Nothing here is a parameter of the package: pieces are constants that are patched, or
 functions whose source is rewritten.
