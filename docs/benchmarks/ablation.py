@@ -1,13 +1,15 @@
 """The default's machinery, one piece at a time switched off: is each worth its lines?
 
-    python docs/benchmarks/ablation.py [--sizes 100,250] [--points FILE] [--n-jobs 1]
+    python docs/benchmarks/ablation.py [--sizes 100,250] [--n-jobs 1]
+                                       [--points FILE [--print]]
 
 On the learning curves' points with at most 1000 rows, or with more for pieces that only
 many samples meet; one seed, without the four slowest sets. A figure is the log-loss on
 new rows with the piece off over that of the full default, as a geometric mean with its
 standard error; above 1 the piece helps. Seconds are the processor's, as a ratio of sums.
 The named cases are what the default must do whatever the mean says. `--points` keeps what
-was measured, and goes on where a run was stopped.
+was measured, and goes on where a run was stopped; `--print` prints what it has till then,
+with a question mark for cases that were not tried.
 
 Nothing here is a parameter of the package: pieces are constants that are patched, or
 functions whose source is rewritten.
@@ -375,6 +377,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--points")
+    parser.add_argument("--print", action="store_true")
     parser.add_argument("--n-jobs", type=int, default=-1)
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
@@ -395,7 +398,7 @@ def main():
     if file and file.exists():
         lines = file.read_text().splitlines()
         known = {tuple(job): found for job, found in map(json.loads, lines)}
-    rest = [job for job in jobs if job not in known]
+    rest = [] if options.print else [job for job in jobs if job not in known]
     parallel = Parallel(n_jobs=options.n_jobs, return_as="generator_unordered")
     for job, found in parallel(delayed(run)(job) for job in rest):
         known[job] = found
@@ -411,12 +414,16 @@ def main():
     print(head, rule, sep="\n")
     for piece in pieces:
         at = sizes if piece == FULL else sizes_of(piece, sizes)
-        line = row(piece, points, at, known[piece, None, 0])
+        line = row(piece, points, at, known.get((piece, None, 0), "?"))
         if line and piece in OF_MANY:
             label = f"{piece}, n = {', '.join(map(str, at))}"
             line = line.replace(f"| {piece} |", f"| {label} |", 1)
         if line:
             print(line)
+    count = sum(n in sizes for _, n in points[FULL])
+    print(
+        f"\n{count} points of n = {', '.join(map(str, sizes))}, but where it says others."
+    )
 
 
 if __name__ == "__main__":
