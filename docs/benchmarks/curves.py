@@ -1,17 +1,21 @@
 """Learning curves: the defaults' log-loss on new rows, from 100 to 4000 rows to learn.
 
     python docs/benchmarks/curves.py [--held-back] [--sizes 100,500] [--points FILE]
+    python docs/benchmarks/curves.py --slow-peers [--points FILE [--print]]
 
 The table by which defaults are judged. For each data set, size and one of two seeds the
 rows are drawn anew; the ratio is that to the least log-loss of logistic regression,
 MLPClassifier behind a scaler, HistGradientBoosting and this network's own best number
 for alpha (ten neurons behind a scaler, the best of six on the test rows themselves).
 `--held-back` takes the sets that no choice was made on. `--points` writes each point.
+`--slow-peers` ranks CatBoost and RealMLP too, at the points that slow_peers.py has kept;
+there `--points` keeps the others' losses, and `--print` takes the points that it has.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import time
 import warnings
@@ -21,6 +25,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 os.environ["PYTHONWARNINGS"] = "ignore"
 
 import numpy as np
+import slow_peers
 from _datasets import HELD_BACK, HELD_BACK_FAMILIES, TUNED, TUNED_FAMILIES, draw
 from joblib import Parallel, delayed
 from scipy.stats import rankdata
@@ -85,12 +90,82 @@ def point(name, n, seed):
     return (name, n, seed), found
 
 
+def losses_at(key):
+    """The point, and each quick contestant's log-loss."""
+    warnings.simplefilter("ignore")
+    drawn = draw(*key)
+    return key, [tried(model, *drawn)[0] for model in contestants(key[2]).values()]
+
+
+def rank_slow_peers(points, only_print):
+    """Print the ranks with CatBoost and RealMLP, whose figures the file has."""
+    kept, known = slow_peers.read(), {}
+    if points and os.path.exists(points):
+        with open(points) as file:
+            known = {tuple(key): found for key, found in map(json.loads, file)}
+    keys = [k for k in kept if len(kept[k]) == 1 + len(slow_peers.PEERS)]
+    # Where a class has too few rows, not all of them learn.
+    keys = [
+        k for k in keys if np.isfinite([loss for loss, _ in kept[k].values()]).all()
+    ]
+    rest = [] if only_print else [key for key in keys if key not in known]
+    parallel = Parallel(n_jobs=-1, return_as="generator")
+    for key, found in parallel(delayed(losses_at)(key) for key in rest):
+        known[key] = found
+        if points:
+            with open(points, "a") as file:
+                print(json.dumps([key, found]), file=file)
+    keys = [key for key in keys if key in known]
+    quick = [known[key] for key in keys]
+    slow = [[kept[key][peer][0] for peer in slow_peers.PEERS] for key in keys]
+    losses = np.hstack([quick, slow])
+    models = [*contestants(0), *slow_peers.PEERS]
+    ranks = rankdata(losses, axis=1)
+    logs = np.log(losses / losses[:, [models.index(slow_peers.CATBOOST)]])
+    tuned = np.array([key[0] in TUNED + TUNED_FAMILIES for key in keys])
+    n_of = np.array([key[1] for key in keys])
+    sizes = sorted(set(n_of))
+    print(
+        "| contestant | mean rank | on held-back data | log-loss / CatBoost's", end=" "
+    )
+    print("| on held-back data |", *(f"seconds, n = {n} |" for n in sizes))
+    print("|" + " --- |" * (5 + len(sizes)))
+    for i, model in enumerate(models):
+        cells = [f"{ranks[tuned, i].mean():.2f}", f"{ranks[~tuned, i].mean():.2f}"]
+        cells += [f"{np.exp(logs[of, i].mean()):.2f}" for of in (tuned, ~tuned)]
+        own = slow_peers.OURS if model == OURS else model
+        if own in kept[keys[0]]:
+            seconds = np.array([kept[key][own][1] for key in keys])
+            cells += [f"{seconds[n_of == n].mean():.2f}" for n in sizes]
+        else:
+            cells += ["—"] * len(sizes)
+        print(f"| {model} | {' | '.join(cells)} |")
+    few = f"{tuned.sum()} points of the data that the default was made on, and of the "
+    print(f"\n{few}held-back {(~tuned).sum()}; one seed. {slow_peers.versions()}.")
+    pairs = [(kept[k][slow_peers.OURS], kept[k][slow_peers.CATBOOST]) for k in keys]
+    times = np.array([[ours[1], theirs[1]] for ours, theirs in pairs])
+    of_times = np.log(times[:, 0] / times[:, 1])
+    total = times[:, 0].sum() / times[:, 1].sum()
+    first = (ranks[:, models.index(OURS)] == 1).sum()
+    print(f"The default is first at {first} of them; its seconds over CatBoost's are")
+    print(
+        f"{np.exp(of_times.mean()):.2f} as a geometric mean, {total:.2f} in sum,",
+        end=" ",
+    )
+    print(f"and at most a fifth at {(of_times <= np.log(0.2)).sum()} points.")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--held-back", action="store_true")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--points")
+    parser.add_argument("--slow-peers", action="store_true")
+    parser.add_argument("--print", action="store_true")
     options = parser.parse_args()
+    if options.slow_peers:
+        rank_slow_peers(options.points, options.print)
+        return
     sizes = [int(size) for size in options.sizes.split(",")]
     names = TUNED + TUNED_FAMILIES
     if options.held_back:

@@ -1,7 +1,8 @@
 """Runs every benchmark and writes its table into docs/performance.md, or its own page.
 
     python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [auto_alpha] [adam_passes]
-                                  [quality] [curves] [curves_held_back] [default_cost]
+                                  [quality] [curves] [curves_held_back]
+                                  [curves_slow_peers] [ablation] [default_cost]
                                   [invariance] [defaults] [evidence] [evidence_cost]
                                    [intervals] [constraints] [array_api] [dask_cluster]
                                    [soak]
@@ -52,6 +53,8 @@ TABLES = [
     "quality",
     "curves",
     "curves_held_back",
+    "curves_slow_peers",
+    "ablation",
     "default_cost",
     "invariance",
     "defaults",
