@@ -42,12 +42,13 @@ from sklearn.metrics import log_loss
 from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer import _cross_validation as folds
 from sk_twolayer import _estimator as estimator
+from sk_twolayer import _lots as lots
+from sk_twolayer import _samples as samples
 from sk_twolayer import _solvers as solvers
-from sk_twolayer import _start as start
 from sk_twolayer import _training as training
-from sk_twolayer._engine import prior
+from sk_twolayer._engine import moments, prior
 
-SIZES, LARGE, SEED = (100, 250, 1000), 4000, 0
+SIZES, SEED = (100, 250, 1000), 0
 FULL = "the full default"
 
 
@@ -56,7 +57,7 @@ FULL = "the full default"
 
 def constants(**values):
     """Constants, in every module that has them."""
-    modules = folds, training, start, prior
+    modules = folds, training, lots, samples, prior
     return [
         mock.patch.object(module, name, value)
         for name, value in values.items()
@@ -97,7 +98,7 @@ def narrow_start():
     drawn = training.initial_parameters
 
     def narrow(*args):
-        return drawn(*args[:6], is_wide=False)
+        return drawn(*args[:6], False, *args[7:])
 
     return [mock.patch.object(training, "initial_parameters", narrow)]
 
@@ -117,13 +118,13 @@ def cold_folds():
 
 def one_way():
     """The final fit goes to the chosen precisions at once."""
-    chosen = training.choose_alpha
+    chosen = folds.choose_alpha
 
     def choose(*args):
         found = chosen(*args)
         return found._replace(begin=found.alpha)
 
-    return [mock.patch.object(training, "choose_alpha", choose)]
+    return [mock.patch.object(folds, "choose_alpha", choose)]
 
 
 def relevance_judged(verdict):
@@ -178,7 +179,7 @@ PIECES = {
     "the search's own memory: 20": partial(constants, SEARCH_MEMORY=20),
     "wide start": narrow_start,
     "lone values set no scale": lambda: [
-        mock.patch.object(start.Moments, "without_lone_values", lambda self, _: self)
+        mock.patch.object(moments.Moments, "without_lone_values", lambda self, *_: self)
     ],
     "steps on a grid": lambda: [
         mock.patch.dict(solvers.lbfgs.__kwdefaults__, exact_steps=False)
