@@ -275,6 +275,19 @@ def test_validation_samples_and_going_on(xp):
     assert stream.loss_ == pytest.approx(expected.loss_, rel=1e-10)
 
 
+def test_constraints_and_intervals(xp):
+    X, y = make_data("two classes")
+    A = xp.asarray(X)
+    options = {"monotonic_cst": [0, 1, 0, 0, 0, 0], "max_iter": 20}
+    expected = quick(**options).fit(X, y)
+    model = quick(**options).fit(A, xp.asarray(y))
+    assert gap(to_numpy(model.W1_), expected.W1_) < 1e-7
+    both = zip(model.predict_interval(A), expected.predict_interval(X), strict=True)
+    for found, value in both:
+        assert type(found) is type(A)
+        np.testing.assert_allclose(to_numpy(found), value, atol=1e-5)
+
+
 def test_labels_of_another_library_than_X(xp):
     X, y = make_data("four classes")
     A = xp.asarray(X)
