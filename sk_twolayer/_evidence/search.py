@@ -185,12 +185,13 @@ class _Search:
             if better is None:
                 break
             best = self.best = better
+        if self.objective.bounds is not None:
+            self.best = self._within_bounds(tol)
+            return
         done = self.exhausted
         while not done:
             best = self.best = self._next(best, best.alpha, tol)
             done = self.exhausted or self.converged
-        if self.objective.bounds is not None:
-            self.best = self._within_bounds(tol)
 
     def salvage(self) -> None:
         """After an interruption: the best evidence, or that of the weights so far."""
