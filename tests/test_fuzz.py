@@ -71,7 +71,6 @@ def random_model(rng):
             "x",
         ),
         class_weight=maybe(None, "balanced", {0: 2}, {0: -1}, [1], 3),
-        monotonic_cst=maybe(None, [1, 0], {"a": 1}, "x", [2], [[1]], 1),
         learning_rate=maybe("auto", 1e-3, 1e10, 0, None),
         momentum=maybe(0.0, 0.9, 1.0),
         batch_size=maybe("auto", 1, 5, 0, "x"),
