@@ -40,7 +40,7 @@ from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.moments import Moments, extremes
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.outputs import Output, choose_output
-from sk_twolayer._engine.partition import Add, ExactPartition, ExactSum
+from sk_twolayer._engine.partition import Add, ExactPartition, ExactSum, from_a_row
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
 from sk_twolayer._estimator import TwoLayerSigmoidClassifier, _only_stochastic
@@ -291,9 +291,13 @@ def _visit(
     theta: Array,
     start: Callable[[], Any],
     add: Callable[..., None],
-) -> list[Any]:
-    few = part if step == 1 else part.thinned_from(step, firsts)
-    return [] if few is None else few.visit(theta, start, add)
+) -> Any:
+    """What the part's every step-th samples give; None where it has none."""
+    if step == 1:
+        return part.exact_visit(theta, start, add, firsts)
+    numbers = list(part.every(step, firsts))
+    few = part.thinned_from(step, firsts)
+    return None if few is None else few.exact_visit(theta, start, add, numbers)
 
 
 def _every(part: _Part, firsts: list[int], step: int) -> dict[int, Block]:
@@ -427,10 +431,15 @@ class DaskSums:
     def visit(
         self, theta: Array, start: Callable[[], Result], add: Add[Result]
     ) -> list[Result]:
-        """Sums over blocks of what the forward pass gives."""
+        """What the forward pass gives: lists in the samples' order, or arrays' sum."""
         function = partial(_visit, step=self._step, theta=theta, start=start, add=add)
-        found = self._over(function, self._firsts)
-        return [sums for of_part in found for sums in of_part]
+        found = [
+            each for each in self._over(function, self._firsts) if each is not None
+        ]
+        if isinstance(found[0], ExactSum):
+            return [from_a_row(ExactSum.of(found).rounded(), start())]
+        lists = {number: each for part in found for number, each in part.items()}
+        return [lists[number] for number in sorted(lists)]
 
     def thinned(self, step: int) -> DaskSums:
         """Every step-th sample, of which only `visit` can be asked."""

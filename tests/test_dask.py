@@ -329,24 +329,32 @@ def test_partial_fit_takes_a_collection_block_by_block(client):
 # ---- the same bits
 
 
-def history(client, dtype=np.float64, rows=200):
-    X, y = problem(n=1000, dtype=dtype)
-    model = Dask(**options(alpha=1.0, max_iter=12), client=client)
-    model.fit(in_blocks(X, rows), in_blocks(y, rows))
-    return model.loss_curve_, model.W1_
+def history(client, dtype, alpha):
+    # More than a thousand are thinned for the moderation.
+    X, y = problem(n=1100, dtype=dtype)
+    # Of the evidence several rounds.
+    most = 400 if alpha == "ard" else 12
+    model = Dask(**options(alpha=alpha, max_iter=most), client=client)
+    model.fit(in_blocks(X), in_blocks(y))
+    found = model.W1_, np.asarray(model.alpha_), model.predict_proba(X)
+    return model.loss_curve_, found
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_the_same_bits_on_any_number_of_workers_and_threads(monkeypatch, dtype):
+@pytest.mark.parametrize(
+    "dtype, alpha",
+    [(np.float32, 1.0), (np.float64, 1.0), (np.float64, "auto"), (np.float64, "ard")],
+)
+def test_the_same_bits_on_any_number_of_workers_and_threads(monkeypatch, dtype, alpha):
     monkeypatch.setattr("sk_twolayer._engine.partition.PIECE_ROWS", 64)
     found = []
     for n_workers, threads in [(1, 1), (2, 1), (3, 2)]:
         with cluster_of(n_workers, threads=threads) as client:
-            found.append(history(client, dtype))
-    for curve, W1 in found[1:]:
+            found.append(history(client, dtype, alpha))
+    for curve, arrays in found[1:]:
         assert curve == found[0][0]
-        np.testing.assert_array_equal(W1, found[0][1])
+        for array, expected in zip(arrays, found[0][1], strict=True):
+            np.testing.assert_array_equal(array, expected)
 
 
 # ---- what an evaluation costs

@@ -245,10 +245,7 @@ class Partition:
         """
 
         def add_all(found: Result, sums: BlockSums, groups: Iterable[Group]) -> None:
-            for group in groups:
-                for block in group.blocks:
-                    X, T, Z2 = sums.activations(block)
-                    add(block._replace(X=X), T, Z2, found)
+            _visit(sums, groups, add, found)
 
         return self._over_pieces(theta, start, add_all)
 
@@ -306,11 +303,15 @@ class ExactPartition(Partition):
         self.folding = Folding(
             layout, standardisation, X.dtype, sparse.issparse(X), keep
         )
+        # Of each piece its array, and its first sample there.
+        self._places: list[tuple[int, int]] = []
         pieces = []
-        for piece in (piece for array in samples for piece in _cut(array)):
-            rows = choose_block_rows(piece.X, layout.k)
-            blocks = self._in_blocks(piece, rows)
-            pieces.append(_Piece(blocks, range(len(blocks))))
+        for number, array in enumerate(samples):
+            for first, piece in _cut(array):
+                self._places.append((number, first))
+                rows = choose_block_rows(piece.X, layout.k)
+                blocks = self._in_blocks(piece, rows)
+                pieces.append(_Piece(blocks, range(len(blocks))))
         self._set_pieces(pieces)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -370,6 +371,58 @@ class ExactPartition(Partition):
 
         return ExactSum.of(self._over_pieces(theta, lambda: ExactSum(size), add))
 
+    def exact_visit(
+        self,
+        theta: Array,
+        start: Callable[[], Any],
+        add: Add[Any],
+        firsts: Sequence[int],
+    ) -> dict[int, list[Any]] | ExactSum:
+        """What `visit` gives, so that it does not tell how samples lie.
+
+        Lists by the number of each piece's first sample, `firsts` being as `every` takes
+        them; or of arrays, one or a tuple, the sum of all their entries in a row.
+        """
+        if isinstance(start(), list):
+
+            def add_list(
+                lists: list[Any], sums: BlockSums, groups: Iterable[Group]
+            ) -> None:
+                lists.append(start())
+                _visit(sums, groups, add, lists[-1])
+
+            of_threads = self._over_pieces(theta, list, add_list)
+            in_order = [found for lists in of_threads for found in lists]
+            numbers = (firsts[array] + first for array, first in self._places)
+            return dict(zip(numbers, in_order, strict=True))
+
+        def add_arrays(
+            total: ExactSum, sums: BlockSums, groups: Iterable[Group]
+        ) -> None:
+            found = start()
+            _visit(sums, groups, add, found)
+            total.add(in_a_row(found))
+
+        size = len(in_a_row(start()))
+        return ExactSum.of(self._over_pieces(theta, lambda: ExactSum(size), add_arrays))
+
+
+def in_a_row(arrays: Any) -> Array:
+    """All entries of an array, or of those of a tuple."""
+    return np.concatenate([np.ravel(array) for array in _tuple(arrays)])
+
+
+def from_a_row(row: Array, like: Any) -> Any:
+    """Arrays of these shapes from their entries: the inverse of `in_a_row`."""
+    cuts = np.cumsum([array.size for array in _tuple(like)])[:-1]
+    parts = zip(np.split(row, cuts), _tuple(like), strict=True)
+    arrays = tuple(part.reshape(array.shape) for part, array in parts)
+    return arrays if isinstance(like, tuple) else arrays[0]
+
+
+def _tuple(arrays: Any) -> tuple[Array, ...]:
+    return arrays if isinstance(arrays, tuple) else (arrays,)
+
 
 class ExactSum:
     """A sum of arrays with twice the digits: rounded, it tells nothing of their order.
@@ -420,16 +473,24 @@ class _Piece(NamedTuple):
 PIECE_ROWS = GROUP_ROWS
 
 
-def _cut(samples: Block) -> Iterator[Block]:
-    """Pieces of up to `PIECE_ROWS` samples, as equal as can be; views."""
+def _cut(samples: Block) -> Iterator[tuple[int, Block]]:
+    """Pieces of up to `PIECE_ROWS` samples, as equal as can be, and their first; views."""
     X, targets, weight, _ = samples
     n_pieces = -(-X.shape[0] // PIECE_ROWS)
     for i in range(n_pieces):
         few = share(X.shape[0], i, n_pieces)
         rows = slice(few.start, few.stop)
-        yield Block(
-            rows_of(X, rows), targets[rows], None if weight is None else weight[rows]
-        )
+        own = None if weight is None else weight[rows]
+        yield few.start, Block(rows_of(X, rows), targets[rows], own)
+
+
+def _visit(
+    sums: BlockSums, groups: Iterable[Group], add: Add[Result], found: Result
+) -> None:
+    for group in groups:
+        for block in group.blocks:
+            X, T, Z2 = sums.activations(block)
+            add(block._replace(X=X), T, Z2, found)
 
 
 def _cost(sums: BlockSums, groups: Iterable[Group]) -> float:

@@ -18,7 +18,7 @@ from distributed import Client, LocalCluster
 
 from sk_twolayer.dask import DaskTwoLayerSigmoidClassifier
 
-N, M, BLOCKS, LIMIT = 2_560_000, 64, 40, 600
+N, M, BLOCKS, LIMIT = 4_000_000, 64, 80, 1000
 
 
 def collections():
@@ -51,7 +51,7 @@ def main():
     ):
         X, y = collections()
         model = DaskTwoLayerSigmoidClassifier(
-            8, alpha=1.0, max_iter=15, tol=1e-3, random_state=0
+            8, alpha=1.0, max_iter=10, tol=1e-3, random_state=0
         )
         model.fit(X, y)
         most = list(client.run(megabytes).values())
@@ -64,7 +64,7 @@ def main():
     ax.axhline(LIMIT, color="gray", label="what a worker may use")
     ax.axhline(X.nbytes / 1e6, color="black", label="X")
     ax.set(ylabel="most memory used, MB")
-    ax.legend()
+    ax.legend(loc="lower right")
     plt.show()
 
 
