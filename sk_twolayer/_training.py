@@ -20,6 +20,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sk_twolayer._alpha import AlphaStrategy, FixedAlpha
 from sk_twolayer._callbacks import Callbacks
 from sk_twolayer._cross_validation import LOWEST, CrossValidation
+from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import HELD, precision_of
@@ -104,8 +105,16 @@ class Trained(NamedTuple):
     optimizer: Optimizer | None = None
 
     def is_finite(self) -> bool:
-        """Whether parameters and cost are."""
-        return all(bool(np.isfinite(p).all()) for p in (*self.parameters, self.cost))
+        """Whether parameters and cost are, also in the variables of predictions."""
+        (k, m), K = self.parameters.W1.shape, len(self.parameters.W2)
+        # W1 and the means may be finite, and their product not.
+        with np.errstate(over="ignore", invalid="ignore"):
+            theta = Layout(m, k, K).from_parameters(
+                self.parameters, self.standardisation
+            )
+        return all(
+            bool(np.isfinite(p).all()) for p in (*self.parameters, theta, self.cost)
+        )
 
 
 class _Task(NamedTuple):

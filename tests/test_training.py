@@ -608,3 +608,22 @@ def test_partial_fit_goes_on_with_the_last_step(data):
     expected = without.W1_ + 0.5 * first_step
     np.testing.assert_allclose(with_it.W1_, expected, rtol=0, atol=1e-12)
     assert np.abs(with_it.W1_ - start).max() > 0
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_descent_predicts_or_says_that_it_cannot():
+    """W1, b1 and the means may be finite, and b1 + W1 mean, by which it predicts, not."""
+    values, rng = [0, 1, -1, 0.5, 1e-300, 1e300, 1e200, 1e154], np.random.default_rng(0)
+    refused = 0
+    for seed in range(40):
+        X, y = rng.choice(values, size=(26, 3)), rng.integers(0, 2, 26)
+        model = quick(n_hidden=1, solver="gd", alpha="auto", max_iter=6)
+        try:
+            model.set_params(random_state=seed).fit(X, y)
+        except ValueError as error:
+            assert "ended in non-finite weights" in str(error)
+            refused += 1
+        else:
+            assert np.isfinite(model.predict_proba(X)).all()
+    assert refused
