@@ -5,8 +5,10 @@ Quick start
 The network at its defaults, on features as they come, beside scikit-learn's own.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_validate
@@ -25,7 +27,9 @@ models = {
     "LogisticRegression, scaled": make_pipeline(StandardScaler(), LogisticRegression()),
 }
 loaders = {"iris": load_iris, "wine": load_wine, "breast cancer": load_breast_cancer}
-data = {name: load(return_X_y=True, as_frame=True) for name, load in loaders.items()}
+# With pandas the features have names, in the trace and the plot too.
+options = {"return_X_y": True, "as_frame": find_spec("pandas") is not None}
+data = {name: load(**options) for name, load in loaders.items()}
 folds = StratifiedKFold(5, shuffle=True, random_state=0)
 
 print(f"{'log-loss (accuracy), 5-fold':<32}" + "".join(f"{s:>15}" for s in data))
@@ -43,7 +47,7 @@ for name, model in models.items():
 # One network, its matrices in a page to open in a browser, and what matters to it.
 
 X, y = data["breast cancer"]
-y = y.map({0: "malignant", 1: "benign"})
+y = np.array(["malignant", "benign"])[y]
 network = TwoLayerSigmoidClassifier(random_state=0).fit(X, y)
 print(f"\nbreast cancer, m = {X.shape[1]} features, k = {network.n_hidden_} neurons:")
 for name, letters in [("W1", "k, m"), ("b1", "k, 1"), ("W2", "1, k"), ("b2", "1, 1")]:
