@@ -81,6 +81,10 @@ class TakesRows(Protocol):
         """Their weights (n,); None is all ones."""
 
     @property
+    def counts(self) -> Array | None:
+        """How many samples each row stands for (n,); None is one."""
+
+    @property
     def total(self) -> float:
         """How many they are, where one of weight 2 counts twice."""
 
@@ -403,25 +407,28 @@ def _place(alpha: Array) -> tuple[int, ...]:
 def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     """For each fold all but it, and itself.
 
-    Along the samples' order, by class and then by `position`, each unit of weight goes
-    to the next fold: so a row of weight 2 is cut as two equal rows are.
+    Along the samples' order, by class and then by `position`, each sample goes to the
+    next fold: so a row that counts twice is cut as two equal rows are. What other
+    weights it has goes with it: a part of one row in each fold would be known there.
     """
     n, count = len(position), samples.total
     n_folds = FOLDS if count < MANY else FOLDS_OF_MANY
     order = np.lexsort((position, classes_of(samples)))
     weight = weights_of(samples)
-    along = np.concatenate([[0.0], np.cumsum(weight[order])])
-    # Where a sample has less than a unit on average, that is the unit.
-    unit = min(1.0, along[-1] / n)
-    along /= unit
-    # Units that are whole stay so: their sums differ by rounding.
-    along = np.where(np.abs(along - np.rint(along)) < 1e-6, np.rint(along), along)
+    counts = np.ones(n) if samples.counts is None else samples.counts
+    along = np.concatenate([[0.0], np.cumsum(counts[order])])
     parts = []
     for fold in range(n_folds):
         inside = np.floor(along / n_folds) + np.clip(along % n_folds - fold, 0, 1)
         share = np.empty(n)
-        share[order] = np.diff(inside) * unit
-        parts.append((_weighed(samples, weight - share), _weighed(samples, share)))
+        share[order] = np.diff(inside)
+        each = weight / counts
+        parts.append(
+            (
+                _weighed(samples, each * (counts - share)),
+                _weighed(samples, each * share),
+            )
+        )
     return parts
 
 

@@ -8,6 +8,7 @@ was.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -69,6 +70,7 @@ from sk_twolayer._evidence.predictive import (
 )
 from sk_twolayer._labels import (
     Labels,
+    are_whole,
     encode_for_classes,
     encode_labels,
     label_names,
@@ -597,13 +599,14 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             if fitted:
                 _check_kind(labels, self.out_activation_)
             samples = self._weigh(samples_X, labels, sample_weight, partial=True)
-            if not hasattr(self, "_rng") or not fitted:
-                self._rng = check_random_state(self.random_state)
+            # A copy: if the call fails, the generator is where it was.
+            rng = copy.deepcopy(getattr(self, "_rng", None)) if fitted else None
+            rng = rng or check_random_state(self.random_state)
             k = self._count_hidden(samples, fitted)
             trained = train_more(
                 samples,
                 self._settings()._replace(n_hidden=k),
-                self._rng,
+                rng,
                 self._parameters() if fitted else None,
                 Moments(*self._moments) if fitted else None,
                 self._standardisation if fitted else None,
@@ -611,7 +614,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             )
             # Of a stream without end a curve has an end, and a call one length.
             history = getattr(self, "loss_curve_", [])[1 - CURVE_LENGTH :]
-            n_iter, rng = getattr(self, "n_iter_", 0), self._rng
+            n_iter = getattr(self, "n_iter_", 0)
             self._store(labels, trained, history + trained.history)
             self.n_iter_ = n_iter + 1
             self._optimizer, self._rng = trained.optimizer, rng
@@ -693,7 +696,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             elif size is not None and not hasattr(self, "W1_"):
                 warn_of_size(weight)
         kind = Samples if place_of(X) is None else DeviceSamples
-        samples = kind(X, labels, weight, self._signs(labels))
+        counts = sample_weight
+        if counts is not None and not are_whole(counts):
+            counts = None
+        samples = kind(X, labels, weight, self._signs(labels), counts)
         rows = None if weight is None else rows_that_count(weight)
         return samples if rows is None else samples.take(rows)
 

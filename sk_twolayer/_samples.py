@@ -42,12 +42,16 @@ class Samples(NamedTuple):
     signs : ndarray of shape (m,), int8, or None
         Features that Z2 shall rise with are 1, those that it shall fall with -1, others
         0; None where there are none but 0.
+    counts : ndarray of shape (n,), float64, or None
+        How many samples each row stands for: whole-number sample weights, without those
+        of the classes; None is one.
     """
 
     X: Any
     labels: Labels
     weight: Array | None
     signs: Array | None = None
+    counts: Array | None = None
 
     @property
     def n(self) -> int:
@@ -75,7 +79,9 @@ class Samples(NamedTuple):
         """Copy of some rows."""
         labels = self.labels._replace(targets=self.labels.targets[rows])
         weight = None if self.weight is None else self.weight[rows]
-        return self._replace(X=self.rows_of_X(rows), labels=labels, weight=weight)
+        counts = None if self.counts is None else self.counts[rows]
+        taken = self._replace(labels=labels, weight=weight, counts=counts)
+        return taken._replace(X=self.rows_of_X(rows))
 
     def rows_of_X(self, rows: Array) -> Any:
         """Copy of some rows of X, where X lies."""

@@ -155,13 +155,16 @@ def _describe(rows: _Rows) -> _Described | None:
     return _Described(sparse.issparse(X), labels, counts.astype(float), are_counts)
 
 
-def _encode(rows: _Rows, labels: Labels, class_weight: Any) -> Samples:
+def _encode(
+    rows: _Rows, labels: Labels, class_weight: Any, are_counts: bool
+) -> Samples:
     """A block's samples, with the product of their weights and their classes'."""
     X, y, weight = rows
     is_multilabel = is_indicator(y)
     targets = y.astype(np.int8) if is_multilabel else encode_known(y, labels.classes)
     labels = labels._replace(targets=targets)
-    return Samples(X, labels, weigh_samples(labels, class_weight, weight))
+    weights = weigh_samples(labels, class_weight, weight)
+    return Samples(X, labels, weights, counts=weight if are_counts else None)
 
 
 def _sums_of_weights(
@@ -649,6 +652,7 @@ def joined(several: list[Samples], labels: Labels, signs: Array | None) -> Sampl
     """Samples of this process, from those of blocks."""
     X = [each.X for each in several]
     weights = [each.weight for each in several]
+    counts = [each.counts for each in several]
     return Samples(
         sparse.vstack(X, format="csr") if sparse.issparse(X[0]) else np.concatenate(X),
         labels._replace(
@@ -656,6 +660,7 @@ def joined(several: list[Samples], labels: Labels, signs: Array | None) -> Sampl
         ),
         None if weights[0] is None else np.concatenate(cast(list[Array], weights)),
         signs,
+        None if counts[0] is None else np.concatenate(cast(list[Array], counts)),
     )
 
 
@@ -1008,13 +1013,14 @@ as there
         labels, counts = _united(described)
         labels = labels._replace(names=label_names(getattr(y, "_meta", y)))
         class_weight = _weights_of_classes(self.class_weight, labels, counts)
-        samples = cluster.map(
-            partial(_encode, labels=labels, class_weight=class_weight), rows
+        are_counts = sample_weight is not None and all(
+            each.are_counts for each in described
         )
+        encode = partial(
+            _encode, labels=labels, class_weight=class_weight, are_counts=are_counts
+        )
+        samples = cluster.map(encode, rows)
         if sample_weight is not None or class_weight is not None:
-            are_counts = sample_weight is not None and all(
-                each.are_counts for each in described
-            )
             found = cluster.over(
                 partial(_sums_of_weights, are_counts=are_counts), samples, rows
             )

@@ -35,7 +35,7 @@ from sk_twolayer._cross_validation import (
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION
-from sk_twolayer._labels import encode_labels
+from sk_twolayer._labels import are_whole, encode_labels
 from sk_twolayer._lots import MOST_SAMPLES, OF_CLASS, few_rows, project
 from sk_twolayer._samples import Samples
 from sk_twolayer._solvers import lbfgs
@@ -80,7 +80,8 @@ def folds_of(X, y, weight=None, scale=None):
     """Of each fold the weight (n_folds, n) of each row of X, in it and beside it."""
     moments = Moments.of(X, weight)
     scale = moments.standardisation(0.0, X.dtype).scale
-    samples = Samples(X, encode_labels(y), weight)
+    counts = weight if weight is not None and are_whole(weight) else None
+    samples = Samples(X, encode_labels(y), weight, counts=counts)
     inside, outside = [], []
     for others, left_out in cut(samples, project(X, scale)):
         for part, found in ((others, outside), (left_out, inside)):
@@ -122,12 +123,28 @@ def test_folds_are_a_partition(n, weigh):
     np.testing.assert_allclose(inside + outside, np.tile(total, (len(inside), 1)))
     # No sample is in a fold by what rounding left of it.
     assert inside[inside > 0].min() > 1e-6
-    unit = min(1, total.mean())
-    # Of each class every fold has its part, but for one unit.
+    counts = total if are_whole(total) else np.ones(n)
+    of_rows = inside * counts / total
+    if (counts == 1).all():
+        # What is left out is not known by a part of it.
+        assert ((inside > 0).sum(axis=0) == 1).all()
+    # Of each class every fold has its part, but for one sample.
     for of_class in (y == 0, y == 1, y == 2, np.full(n, True)):
-        of_folds = inside[:, of_class].sum(axis=1)
-        part = total[of_class].sum() / len(inside)
-        assert np.abs(of_folds - part).max() <= unit * (1 + 1e-9)
+        of_folds = of_rows[:, of_class].sum(axis=1)
+        part = counts[of_class].sum() / len(inside)
+        assert np.abs(of_folds - part).max() <= 1 + 1e-9
+
+
+@pytest.mark.parametrize("weigh", ["classes", "samples"])
+def test_weights_that_are_no_counts_do_not_tell_what_is_left_out(weigh):
+    """Of noise nothing is found, as without weights."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(400, 5)), (np.arange(400) < 60).astype(int)
+    options = {"class_weight": "balanced"} if weigh == "classes" else {}
+    weight = None if weigh == "classes" else rng.exponential(size=400)
+    with pytest.warns(ConvergenceWarning, match="no network that predicts"):
+        model = auto(**options).fit(X, y, sample_weight=weight)
+    assert np.ptp(model.predict_proba(X)[:, 1]) < 0.02
 
 
 def test_folds_of_labels_are_balanced_by_their_number():

@@ -93,6 +93,13 @@ def test_committees_have_the_interval_of_the_mixture(kind):
         assert_allclose(found, part, atol=2e-4)
 
 
+def test_a_committee_takes_single_precision():
+    model = quick(alpha=0.1, n_init=3, committee=True).fit(X, CLASSES)
+    ends = model.predict_interval(X.astype(np.float32))
+    assert all(end.dtype == np.float32 for end in ends)
+    assert_allclose(ends, model.predict_interval(X), atol=1e-4)
+
+
 def test_the_interval_of_a_mixture():
     means = np.array([[0.0, 3.0], [10.0, 3.0]])
     stds = np.array([[1.0, 0.0], [1.0, 0.0]])

@@ -140,7 +140,11 @@ def average_of_logs(of_all: list[Array]) -> Array:
 
 def interval(of_all: list[tuple[Array, Array]], level: float) -> tuple[Array, Array]:
     """The middle `level` of a mixture of Gaussians, of each one's mean and deviation."""
-    means, deviations = (np.stack(values) for values in zip(*of_all, strict=True))
+    dtype = of_all[0][0].dtype
+    # In double precision, which can halve an interval below NARROW.
+    means, deviations = (
+        np.stack(values).astype(float) for values in zip(*of_all, strict=True)
+    )
     reach = float(ndtri((1 + level) / 2)) * deviations
     ends = []
     for part, each in (((1 - level) / 2, -reach), ((1 + level) / 2, reach)):
@@ -152,7 +156,7 @@ def interval(of_all: list[tuple[Array, Array]], level: float) -> tuple[Array, Ar
             steps = (middle - means) / np.maximum(deviations, np.finfo(float).tiny)
             below = ndtr(steps).mean(axis=0) < part
             low, high = np.where(below, middle, low), np.where(below, high, middle)
-        ends.append((low + high) / 2)
+        ends.append(((low + high) / 2).astype(dtype))
     return ends[0], ends[1]
 
 
