@@ -470,6 +470,12 @@ def _warn(best: _Run, settings: Settings, interrupted: bool, constant: float) ->
             ConvergenceWarning,
             stacklevel=5,
         )
+    elif best.is_constant and not constant:
+        warnings.warn(
+            "y has one value alone, which is predicted everywhere.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
     elif best.is_constant:
         warnings.warn(
             "alpha='auto' found no network that predicts left-out samples better than "

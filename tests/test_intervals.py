@@ -100,6 +100,15 @@ def test_a_committee_takes_single_precision():
     assert_allclose(ends, model.predict_interval(X), atol=1e-4)
 
 
+def test_what_overflows_is_unknown():
+    model = quick().fit(X, CLASSES)
+    for far in (1e160, 1e300):
+        with np.errstate(over="ignore", invalid="ignore"):
+            lower, upper = model.predict_interval(X[:3] * far)
+        assert not (np.isnan(lower).any() or np.isnan(upper).any())
+        assert (upper - lower > 0.9).all()
+
+
 def test_the_interval_of_a_mixture():
     means = np.array([[0.0, 3.0], [10.0, 3.0]])
     stds = np.array([[1.0, 0.0], [1.0, 0.0]])

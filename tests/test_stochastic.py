@@ -491,3 +491,15 @@ def test_given_samples_pass_through_a_pipeline(halves):
     np.testing.assert_allclose(
         pipeline.predict_proba(X), alone.predict_proba(scaler.transform(X)), atol=1e-6
     )
+
+
+def test_a_call_that_fails_draws_nothing():
+    """The pass after it is the one that would have come without it."""
+    X = np.random.default_rng(0).normal(size=(300, 5))
+    y = (X[:, 0] > 0).astype(int)
+    options = {"solver": "adam", "alpha": "auto", "batch_size": 20}
+    models = [quick(**options).partial_fit(X, y, classes=[0, 1]) for _ in range(2)]
+    with pytest.raises(ValueError, match="non-finite"):
+        models[0].partial_fit(X * 1e300, y)
+    first, second = (m.partial_fit(X, y).predict_proba(X) for m in models)
+    np.testing.assert_array_equal(first, second)

@@ -102,8 +102,7 @@ class Predictive:
         free = self._output.determined(K)
         for few in self._parts(X):
             S = free @ self._covariances(X[few], T[few]) @ free
-            # The diagonal, which rounding may leave below 0.
-            result[few, K:] = np.sqrt(np.maximum(np.einsum("bkk->bk", S), 0))
+            result[few, K:] = _deviations(np.einsum("bkk->bk", S))
         return result
 
     def odds_with_deviations(self, X: Any, T: Array, Z2: Array) -> Array:
@@ -117,7 +116,7 @@ class Predictive:
             S = self._covariances(X[few], T[few])
             result[few, :K], slopes = self._output.odds(Z2[few].astype(float))
             variances = np.einsum("bij,bij->bi", slopes @ S, slopes)
-            result[few, K:] = np.sqrt(np.maximum(variances, 0))
+            result[few, K:] = _deviations(variances)
         return result
 
     def _parts(self, X: Any) -> list[slice]:
@@ -126,6 +125,13 @@ class Predictive:
 
     def _covariances(self, X: Any, T: Array) -> Array:
         return self._covariance(standardised(X, *self._standardisation), T, self._W2)
+
+
+def _deviations(variances: Array) -> Array:
+    """Their roots; rounding may leave one below 0, and what overflows is unknown."""
+    with np.errstate(invalid="ignore"):
+        known = np.sqrt(np.maximum(variances, 0))
+    return np.where(np.isnan(known), np.inf, known)
 
 
 def average(of_all: list[Array]) -> Array:

@@ -563,7 +563,8 @@ def trace(estimator: Any, X: Any, y: Any) -> Trace:
     The gradients are the article's: of the mean cross-entropy, each sample counting
     once and without the penalty. Of a pipeline X is what reaches the network. After a
     fit by the evidence the moderation is one more step, after which the last row is
-    what ``predict_proba`` says; the gradients are those without it.
+    what ``predict_proba`` says; the gradients are those without it. Of a committee it
+    is the pass of its best network.
 
     Parameters
     ----------
