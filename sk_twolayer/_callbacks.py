@@ -14,6 +14,12 @@ from typing import Any
 from sk_twolayer._compat import callback_context, has_callbacks
 
 
+def callback_data(X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
+    """What `fit` was given, for the hooks that ask for it."""
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    return {"X": X, "y": y, "metadata": metadata}
+
+
 class Callbacks:
     """Calls an estimator's callbacks: fit > start (where several) > iteration.
 

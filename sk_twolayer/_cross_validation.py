@@ -30,7 +30,7 @@ from sk_twolayer._engine.threads import SERIAL_WORK, Workers, count_threads
 from sk_twolayer._lots import classes_of, weights_of
 from sk_twolayer._monitor import Found, Monitor, Start
 from sk_twolayer._settings import Settings
-from sk_twolayer._solvers import Report, Solution, lbfgs, on_grid
+from sk_twolayer._solvers import Solution, lbfgs, on_grid, skipping_first
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -284,7 +284,7 @@ class CrossValidation:
                     solution.theta,
                     max_iter=min(left, max_iter),
                     tol=tol,
-                    report=monitor if is_first else _skipping_first(monitor),
+                    report=monitor if is_first else skipping_first(monitor),
                 )
                 is_first = False
             return solution
@@ -304,20 +304,6 @@ class CrossValidation:
             "alpha_curve_": np.reshape([each for each, _ in tried], (-1, 2)),
             "cv_loss_curve_": [cost for _, cost in tried],
         }
-
-
-def _skipping_first(report: Report) -> Report:
-    """Of a run that goes on: its first report is of where the last one ended."""
-    is_first = True
-
-    def report_others(theta: Array, cost: float, steepest: float) -> bool:
-        nonlocal is_first
-        if is_first:
-            is_first = False
-            return False
-        return report(theta, cost, steepest)
-
-    return report_others
 
 
 class _Folds:

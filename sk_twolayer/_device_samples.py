@@ -16,14 +16,14 @@ from sk_twolayer._arrays import place_of
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.moments import Moments
-from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.on_device import (
     Device,
     DevicePartition,
     moments_and_extremes,
     projected,
 )
-from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.outputs import Output
+from sk_twolayer._engine.partition import SumsOverSamples
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
 from sk_twolayer._lots import MOST_SAMPLES, few_rows, line_of
@@ -78,19 +78,13 @@ class DeviceSamples(Samples):
         """The calling thread."""
         return Workers()
 
-    def objective(
+    def partition(
         self,
-        k: int,
+        layout: Layout,
+        output: Output,
         standardisation: Standardisation | None,
-        workers: Workers | None = None,
-    ) -> CrossEntropyObjective:
-        """Their mean cross-entropy, of a network with k neurons."""
-        labels = self.labels
-        partition = DevicePartition(
-            self.place,
-            Block(self.X, labels.targets, self.weight),
-            Layout(self.m, k, labels.n_outputs),
-            choose_output(labels.activation, labels.n_outputs),
-            standardisation,
-        )
-        return CrossEntropyObjective(partition, signs=self.signs)
+        workers: Workers | None,
+    ) -> SumsOverSamples:
+        """What sums over them, on the device."""
+        block = Block(self.X, self.labels.targets, self.weight)
+        return DevicePartition(self.place, block, layout, output, standardisation)

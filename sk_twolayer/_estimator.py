@@ -34,7 +34,7 @@ from sk_twolayer._arrays import (
     to_numpy,
     with_numpy,
 )
-from sk_twolayer._callbacks import Callbacks
+from sk_twolayer._callbacks import Callbacks, callback_data
 from sk_twolayer._compat import (
     FOLLOWS_ARRAYS,
     CallbackSupportMixin,
@@ -627,13 +627,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         """Checked samples of `fit`, and X, y and metadata for callbacks."""
         samples_X, samples_y = self._validate(X, y, multi_output=True, reset=True)
         labels = encode_labels(samples_y, label_names(y))
-        data = {
-            "X": samples_X,
-            "y": samples_y,
-            "metadata": None
-            if sample_weight is None
-            else {"sample_weight": sample_weight},
-        }
+        data = callback_data(samples_X, samples_y, sample_weight)
         return self._weigh(samples_X, labels, sample_weight), data
 
     def _validate(self, X: Any, *y: Any, **options: Any) -> Any:
@@ -688,17 +682,16 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 ensure_non_negative=True,
             )
         weight = weigh_samples(labels, self.class_weight, sample_weight)
+        are_counts = sample_weight is not None and are_whole(sample_weight)
+        counts = sample_weight if are_counts else None
         if weight is not None:
-            size = relative_size(weight, sample_weight)
+            size = relative_size(weight, counts)
             if size is not None and not partial:
                 weight = weight / weight.max()
                 weight *= size / weight.sum()
             elif size is not None and not hasattr(self, "W1_"):
                 warn_of_size(weight)
         kind = Samples if place_of(X) is None else DeviceSamples
-        counts = sample_weight
-        if counts is not None and not are_whole(counts):
-            counts = None
         samples = kind(X, labels, weight, self._signs(labels), counts)
         rows = None if weight is None else rows_that_count(weight)
         return samples if rows is None else samples.take(rows)

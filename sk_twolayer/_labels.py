@@ -398,7 +398,7 @@ class WeightSums(NamedTuple):
         return self.first * (self.first / self.second)
 
 
-def relative_size(weight: Array, sample_weight: Array | None) -> float | None:
+def relative_size(weight: Array, counts: Array | None) -> float | None:
     """Number of samples that weights stand for which are no counts.
 
     Whole numbers are counts: so often is the row repeated. Others are taken for counts
@@ -410,8 +410,8 @@ def relative_size(weight: Array, sample_weight: Array | None) -> float | None:
     ----------
     weight : ndarray of shape (n,), float64
         What `weigh_samples` returned.
-    sample_weight : ndarray of shape (n,), float64, or None
-        Weights of the samples alone.
+    counts : ndarray of shape (n,), float64, or None
+        Weights of the samples alone, where all are whole numbers.
 
     Returns
     -------
@@ -420,9 +420,8 @@ def relative_size(weight: Array, sample_weight: Array | None) -> float | None:
         counts. Source: Kish (1965), Survey Sampling: as many samples of equal weights
         say as much.
     """
-    are_counts = sample_weight is not None and are_whole(sample_weight)
-    sums = WeightSums.of(weight, sample_weight if are_counts else None)
-    return None if sums is None else sums.size(are_counts)
+    sums = WeightSums.of(weight, counts)
+    return None if sums is None else sums.size(counts is not None)
 
 
 def are_whole(weight: Array) -> bool:

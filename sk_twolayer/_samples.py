@@ -18,8 +18,8 @@ from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.moments import Moments, extremes
 from sk_twolayer._engine.objective import CrossEntropyObjective
-from sk_twolayer._engine.outputs import choose_output
-from sk_twolayer._engine.partition import Partition
+from sk_twolayer._engine.outputs import Output, choose_output
+from sk_twolayer._engine.partition import Partition, SumsOverSamples
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers, evaluation_work
 from sk_twolayer._labels import Labels, class_counts
@@ -150,11 +150,23 @@ class Samples(NamedTuple):
     ) -> CrossEntropyObjective:
         """Their mean cross-entropy, of a network with k neurons."""
         labels = self.labels
-        partition = Partition(
-            Block(self.X, labels.targets, self.weight),
-            Layout(self.m, k, labels.n_outputs),
-            choose_output(labels.activation, labels.n_outputs),
+        layout = Layout(self.m, k, labels.n_outputs)
+        output = choose_output(labels.activation, labels.n_outputs)
+        partition = self.partition(layout, output, standardisation, workers)
+        return CrossEntropyObjective(partition, signs=self.signs)
+
+    def partition(
+        self,
+        layout: Layout,
+        output: Output,
+        standardisation: Standardisation | None,
+        workers: Workers | None,
+    ) -> SumsOverSamples:
+        """What sums over them."""
+        return Partition(
+            Block(self.X, self.labels.targets, self.weight),
+            layout,
+            output,
             standardisation=standardisation,
             workers=workers,
         )
-        return CrossEntropyObjective(partition, signs=self.signs)

@@ -205,6 +205,20 @@ def on_grid(theta: Array) -> Array:
     return START_UNIT * np.rint(theta / START_UNIT)
 
 
+def skipping_first(report: Report) -> Report:
+    """Of a run that goes on: its first report is of where the last one ended."""
+    is_first = True
+
+    def report_others(theta: Array, cost: float, steepest: float) -> bool:
+        nonlocal is_first
+        if is_first:
+            is_first = False
+            return False
+        return report(theta, cost, steepest)
+
+    return report_others
+
+
 def lbfgs(
     objective: Smooth,
     start: Array,

@@ -33,6 +33,7 @@ from sklearn.utils import check_X_y
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_twolayer._arrays import canonical, to_numpy
+from sk_twolayer._callbacks import callback_data
 from sk_twolayer._compat import check_sample_weight
 from sk_twolayer._engine.blocks import KEPT_BYTES, Block
 from sk_twolayer._engine.layers import Folding
@@ -1037,13 +1038,6 @@ as there
             samples = cluster.map(
                 partial(_scale_weights, divisor=scale[0], factor=scale[1]), samples
             )
-        data = {
-            "X": X,
-            "y": y,
-            "metadata": None
-            if sample_weight is None
-            else {"sample_weight": sample_weight},
-        }
         found_samples = DaskSamples(
             cluster,
             samples,
@@ -1053,7 +1047,7 @@ as there
             described[0].is_sparse,
             self._signs(labels),
         )
-        return found_samples, data
+        return found_samples, callback_data(X, y, sample_weight)
 
 
 def _united(described: list[_Described]) -> tuple[Labels, Array]:

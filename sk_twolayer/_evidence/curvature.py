@@ -13,7 +13,7 @@ a fixed penalty does, and took longer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ from sk_twolayer._evidence.posterior import (
 
 Array = NDArray[Any]
 Roots = Callable[[Array, Array, Array], Array]
+Result = TypeVar("Result")
 
 # Rows and columns of the largest matrix that is factorised.
 LARGEST = 3000
@@ -46,6 +47,32 @@ def mean_curvature_root(output: Output, Z2: Array, S: Array) -> Array:
     # approximation as the mean of sigma; C has its root.
     kappa = shrinkage(output.variances(Z2, S))
     return output.curvature_root(kappa * Z2) * np.sqrt(kappa)[:, :, None]
+
+
+def visit_rows(
+    objective: CrossEntropyObjective,
+    theta: Array,
+    start: Callable[[], Result],
+    add: Callable[[Array, Array, Array, Result], None],
+    roots: Roots,
+    step: int,
+) -> list[Result]:
+    """Sums of add(X, T, C, sums), `step` samples at a time; C has the weights in it."""
+    # What is visited may lie elsewhere: what goes there holds no samples.
+    folding = objective.folding
+
+    def add_block(block: Block, T: Array, Z2: Array, sums: Result) -> None:
+        for first in range(0, len(T), step):
+            few = slice(first, first + step)
+            X = folding.standardised(block.X[few])
+            of_few = roots(X, T[few], Z2[few].astype(float))
+            if block.weight is not None:
+                # C'C times the weight is what a repeated sample would add.
+                weight = np.sqrt(block.weight[few].astype(float))
+                of_few = of_few * weight[:, None, None]
+            add(X, T[few], of_few, sums)
+
+    return objective.visit(theta, start, add_block)
 
 
 def most_neurons(n: int, m: int, K: int) -> int:
@@ -201,21 +228,6 @@ class Curvature:
         per_row: int,
     ) -> list[Any]:
         """Sums of add(X, T, C, sums) over a few samples at a time."""
-        objective = self.objective
-        # What is visited may lie elsewhere: what goes there holds no samples.
-        folding = objective.folding
         # So few samples that their pairs' products stay in the cache.
         step = min(max(PRODUCTS // max(per_row, 1), FEWEST), MOST)
-
-        def add_block(block: Block, T: Array, Z2: Array, sums: Any) -> None:
-            for first in range(0, len(T), step):
-                few = slice(first, first + step)
-                X = folding.standardised(block.X[few])
-                of_few = roots(X, T[few], Z2[few].astype(float))
-                if block.weight is not None:
-                    # C'C times the weight is what a repeated sample would add.
-                    weight = np.sqrt(block.weight[few].astype(float))
-                    of_few = of_few * weight[:, None, None]
-                add(X, T[few], of_few, sums)
-
-        return objective.visit(theta, start, add_block)
+        return visit_rows(self.objective, theta, start, add, roots, step)

@@ -21,10 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._evidence.covariance import ROWS_SIZE, SketchedCovariance
-from sk_twolayer._evidence.curvature import MOST, mean_curvature_root
+from sk_twolayer._evidence.curvature import MOST, mean_curvature_root, visit_rows
 from sk_twolayer._evidence.jacobian import hidden_layer
 from sk_twolayer._evidence.posterior import LowRankPosterior
 
@@ -110,38 +109,31 @@ def sketch(
     # Sparse samples are made dense, so few at a time.
     step = max(1, min(ROWS_SIZE // m1, MOST))
     # What is visited may lie elsewhere: what goes there holds no samples.
-    layout, folding, output = objective.layout, objective.folding, objective.output
+    layout, output = objective.layout, objective.output
 
-    def add(block: Block, T: Array, Z2: Array, sums: Array) -> None:
-        for start in range(0, len(T), step):
-            few = slice(start, start + step)
-            X, Z = folding.standardised(block.X[few]), Z2[few].astype(float)
-            if about is None:
-                roots = output.curvature_root(Z)
-            else:
-                S = about(X, T[few], W2)
-                roots = mean_curvature_root(output, Z, S)
-            if block.weight is not None:
-                # C'C times the weight is what a repeated sample would add.
-                weight = np.sqrt(block.weight[few].astype(float))
-                roots = roots * weight[:, None, None]
-            hidden, slopes = hidden_layer(T[few])
-            by_Z1 = W2 * slopes[:, None, :]
-            # Forward: J v = W2 (sigma' * (V1 x)) + V2 h; then C'C of it; then backward,
-            # J' of that, as for a gradient.
-            along = by_Z1 @ (X @ first).reshape(-1, k, t)
-            along += (hidden @ second).reshape(-1, K, t)
-            back = roots.transpose(0, 2, 1) @ (roots @ along)
-            to_Z1 = by_Z1.transpose(0, 2, 1) @ back
-            sums[:cut, :-1] += (X.T @ to_Z1.reshape(-1, k * t)).reshape(cut, t)
-            sums[cut:, :-1] += (hidden.T @ back.reshape(-1, K * t)).reshape(-1, t)
-            # Squares of J's entries are outer products of squares.
-            by_first, by_second = layout.split(sums[:, -1])
-            by_first += np.square(X).T @ np.square(roots @ by_Z1).sum(axis=1)
-            by_second += np.square(hidden).T @ np.square(roots).sum(axis=1)
+    def mean_roots(X: Array, T: Array, Z2: Array) -> Array:
+        if about is None:
+            return output.curvature_root(Z2)
+        return mean_curvature_root(output, Z2, about(X, T, W2))
+
+    def add(X: Array, T: Array, roots: Array, sums: Array) -> None:
+        hidden, slopes = hidden_layer(T)
+        by_Z1 = W2 * slopes[:, None, :]
+        # Forward: J v = W2 (sigma' * (V1 x)) + V2 h; then C'C of it; then backward,
+        # J' of that, as for a gradient.
+        along = by_Z1 @ (X @ first).reshape(-1, k, t)
+        along += (hidden @ second).reshape(-1, K, t)
+        back = roots.transpose(0, 2, 1) @ (roots @ along)
+        to_Z1 = by_Z1.transpose(0, 2, 1) @ back
+        sums[:cut, :-1] += (X.T @ to_Z1.reshape(-1, k * t)).reshape(cut, t)
+        sums[cut:, :-1] += (hidden.T @ back.reshape(-1, K * t)).reshape(-1, t)
+        # Squares of J's entries are outer products of squares.
+        by_first, by_second = layout.split(sums[:, -1])
+        by_first += np.square(X).T @ np.square(roots @ by_Z1).sum(axis=1)
+        by_second += np.square(hidden).T @ np.square(roots).sum(axis=1)
 
     shape = len(theta), t + 1
-    parts = objective.visit(theta, lambda: np.zeros(shape), add)
+    parts = visit_rows(objective, theta, lambda: np.zeros(shape), add, mean_roots, step)
     both = np.sum(parts, axis=0)
     return both[:, :-1], both[:, -1]
 

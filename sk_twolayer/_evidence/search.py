@@ -28,7 +28,7 @@ from sk_twolayer._evidence.moderation import choose_moderation
 from sk_twolayer._evidence.posterior import Posterior
 from sk_twolayer._evidence.predictive import Moderation
 from sk_twolayer._monitor import Found, Monitor, Start
-from sk_twolayer._solvers import Report, lbfgs, slope
+from sk_twolayer._solvers import Report, lbfgs, skipping_first, slope
 
 Array = NDArray[Any]
 
@@ -216,13 +216,8 @@ class _Search:
         if self.stopped or most < 1:
             return self._evaluate(theta, best.alpha, cost)
         scaled = _Scaled(objective)
-        is_start = True
 
         def report(v: Array, cost: float, _: float) -> bool:
-            nonlocal is_start
-            if is_start:
-                is_start = False
-                return False
             stop = self._note(scaled.theta(v), best.alpha, cost, scaled.steepest)
             return stop or scaled.steepest <= tol
 
@@ -231,7 +226,7 @@ class _Search:
             theta / scaled.scale,
             max_iter=most,
             tol=0.0,
-            report=report,
+            report=skipping_first(report),
             exact_steps=False,
         )
         self.converged = solution.converged
@@ -316,14 +311,8 @@ class _Search:
         gtol = 0.0
         if tol is None:
             gtol = ROUND_TOL * whitened.length / objective.total
-        is_start = True
 
         def report(_: Array, cost: float, __: float) -> bool:
-            nonlocal is_start
-            if is_start:
-                # That is where an earlier round ended.
-                is_start = False
-                return False
             steepest = whitened.steepest
             # An iteration ends where the cost was evaluated last.
             stop = self._note(whitened.last, alpha, cost, steepest)
@@ -334,7 +323,7 @@ class _Search:
             start,
             max_iter=min(most, self._max_iter - len(self.history) + 1),
             tol=gtol,
-            report=report,
+            report=skipping_first(report),
             exact_steps=False,
         )
         self.converged = solution.converged
