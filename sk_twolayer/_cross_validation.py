@@ -27,6 +27,7 @@ from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import precision_of
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import SERIAL_WORK, Workers, count_threads
+from sk_twolayer._labels import constant_cost
 from sk_twolayer._lots import classes_of, weights_of
 from sk_twolayer._monitor import Found, Monitor, Start
 from sk_twolayer._settings import Settings
@@ -87,6 +88,9 @@ class TakesRows(Protocol):
     @property
     def total(self) -> float:
         """How many they are, where one of weight 2 counts twice."""
+
+    def class_counts(self) -> Array:
+        """Weight of each class."""
 
     def take(self, rows: Array) -> Any:
         """Copy of some rows."""
@@ -152,7 +156,6 @@ def choose_alpha(
     position: Array,
     objective_of: Callable[[Any], CrossEntropyObjective],
     start: Callable[[CrossEntropyObjective], Array],
-    class_shares_cost: float,
     workers: Workers,
     progress: Callable[[Array, float], None],
 ) -> Choice:
@@ -168,8 +171,6 @@ def choose_alpha(
         Gives the objective of some samples, in the variables of that standardisation.
     start : callable
         Gives theta of an objective, where each fold's first fit begins.
-    class_shares_cost : float
-        Cost of predicting each class's share, in nats.
     workers : Workers
         Threads, started; each fits other folds.
     progress : callable
@@ -185,6 +186,8 @@ def choose_alpha(
         return Choice(np.full(2, LOWEST), False, [], np.full(2, LOWEST))
     search = _Folds(samples, position, objective_of, workers, progress)
     starts = [start(objective) for objective, _ in search.pairs]
+    # Of these samples: rare classes are more of them than of all.
+    class_shares_cost = constant_cost(samples.class_counts())
     for begin in map(np.array, BEGINS):
         cost, thetas = search.evaluate(begin, starts, max_iter=FIRST_ITERATIONS)
         best, alpha, thetas = search.climb(cost, begin, thetas)
@@ -222,7 +225,6 @@ class CrossValidation:
         settings: Settings,
         standardisation: Standardisation,
         start: Parameters,
-        class_shares_cost: float,
     ) -> CrossValidation:
         """Ask the folds, each in a thread where that is worth it."""
         k, threads = settings.n_hidden, 1
@@ -243,7 +245,6 @@ class CrossValidation:
                 position,
                 lambda part: part.objective(k, standardisation),
                 lambda objective: on_grid(objective.from_parameters(start)),
-                class_shares_cost,
                 workers,
                 progress,
             )

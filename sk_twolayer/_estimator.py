@@ -189,7 +189,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         others choose precisions of a Gaussian prior on the weights of standardised
         features; b1 has precision 0.25 and b2 0.01 there. "auto" takes those that
         predict left-out samples best, one for W1 and one for W2, and then penalises
-        features with small weights more, where that predicts better still; with "adam"
+        features with small weights more, where that predicts better still (fewer than 10
+        samples leave too few out, and it is 0.01 for both); with "adam"
         it is 0.3 and with "gd", the article's descent, 0, biases free. "evidence"
         (MacKay, 1992) asks the training samples alone and moderates probabilities by
         the weights' uncertainty. "ard", automatic relevance determination, is that
@@ -219,7 +220,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     tol : float, default=1e-4
         "lbfgs" and "gd" end when no entry of the gradient exceeds this; with batches
         or early stopping training ends when the cost has not improved by this, in
-        nats, for `n_iter_no_change` iterations.
+        nats, for `n_iter_no_change` iterations. Where the rarest class has less than
+        1 % of the samples it is less in proportion, down to a hundredth: else
+        probabilities could be off by as much as that share.
     early_stopping : bool, default=False
         Hold out samples, stratified by class, or take the `X_val` given to `fit`,
         follow their cross-entropy and return the weights where it was least. Holding

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.stats import entropy
 from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
@@ -252,6 +253,11 @@ def class_counts(labels: Labels, sample_weight: Array | None = None) -> Array:
             present = weight @ targets
             counts += np.column_stack([weight.sum() - present, present])
     return counts
+
+
+def constant_cost(counts: Array) -> float:
+    """Least cost of a network that gives all samples the same: the shares' entropy."""
+    return float(entropy(counts, axis=1).sum())
 
 
 def weigh_samples(

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import entropy
 
 from sk_twolayer._engine.layout import stacked
 from sk_twolayer._engine.standardisation import Standardisation
@@ -37,11 +36,6 @@ def log_odds(counts: Array) -> Array:
     if counts.shape[1] == 2:
         return logs[:, 1:] - logs[:, :1]
     return (logs - logs.mean()).T
-
-
-def constant_cost(counts: Array) -> float:
-    """Least cost of a network that gives all samples the same: the shares' entropy."""
-    return float(entropy(counts, axis=1).sum())
 
 
 def initial_parameters(

@@ -28,11 +28,12 @@ from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
 from sk_twolayer._evidence.laplace import laplace
 from sk_twolayer._evidence.search import EvidenceMaximisation
+from sk_twolayer._labels import constant_cost
 from sk_twolayer._monitor import Monitor, Start
 from sk_twolayer._samples import Samples
 from sk_twolayer._settings import LEARNING_RATES, Settings
 from sk_twolayer._solvers import Adam, Optimizer, epoch, on_grid
-from sk_twolayer._start import constant_cost, initial_parameters, log_odds
+from sk_twolayer._start import initial_parameters, log_odds
 from sk_twolayer.network import Parameters
 
 Array = NDArray[Any]
@@ -43,6 +44,8 @@ FEWEST_NEURONS, MOST_NEURONS, NEURONS_GROW_FROM = 30, 100, 1000
 LAPLACE_SAMPLES = 500
 # Part of the class shares' cost below which a gain is as good as none.
 LITTLE = 1e-4
+# Share of the rarest class below which `tol` is less, in proportion, and its least part.
+RARE, LEAST_OF_TOL = 0.01, 0.01
 # Multiply-adds of an evaluation below which starts run faster one after another.
 PARALLEL_STARTS_WORK = 200_000
 
@@ -198,6 +201,7 @@ def train(
     shape = samples.m, settings.n_hidden, samples.labels.n_outputs
     counts = samples.class_counts()
     offset, constant = log_odds(counts), constant_cost(counts)
+    settings = settings._replace(tol=settings.tol * _part_of_tol(counts))
     starts = []
     for i in range(settings.n_init):
         drawn = initial_parameters(
@@ -210,7 +214,7 @@ def train(
     strategy: AlphaStrategy = FixedAlpha(settings)
     if settings.by_folds:
         first = starts[0].parameters
-        strategy = CrossValidation.of(samples, settings, scales, first, constant)
+        strategy = CrossValidation.of(samples, settings, scales, first)
     elif settings.by_evidence:
         strategy = EvidenceMaximisation(
             str(settings.alpha), initial.alpha, settings.max_iter, settings.tol
@@ -408,6 +412,17 @@ def _run(task: _Task, start: _Begin, workers: Workers) -> _Run:
     return _Run(
         trained, found.judged, found.converged, found.interrupted, found.is_constant
     )
+
+
+def _part_of_tol(counts: Array) -> float:
+    """Less than 1 where a class has less than 1 % of the samples.
+
+    The gradient by b2 is the classes' mean probability less their share: with `tol` alone
+    that of a rare class could be off by as much as it is.
+    """
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    rarest = shares[shares > 0].min()
+    return float(np.clip(rarest / RARE, LEAST_OF_TOL, 1.0))
 
 
 def _objective(

@@ -482,13 +482,20 @@ def test_more_features_than_samples():
     assert log_loss(y[60:], model.predict_proba(X[60:])) < 0.2
 
 
-def test_few_events_in_many_rows():
-    X = np.random.RandomState(0).normal(size=(20_000, 5))
-    X[:20] += 2.5
+@pytest.mark.parametrize("sign", [1, -1])
+def test_few_events_in_many_rows(sign):
+    # Rare samples are a larger part of those that are searched on than of all.
+    def drawn(seed):
+        X = np.random.RandomState(seed).normal(size=(20_000, 5))
+        X[:20] += 2.5
+        X[:10] *= sign  # On both sides of the others, where it is -1.
+        return X
+
     y = (np.arange(20_000) < 20).astype(int)
-    probability = default().fit(X, y).predict_proba(X)[:, 1]
-    assert 10 < probability.sum() < 40
-    assert probability[:20].mean() > 20 * probability[20:].mean()
+    model = default().fit(drawn(0), y)
+    assert model.predict_proba(drawn(0))[:, 1].sum() == pytest.approx(20, abs=0.4)
+    constant = log_loss(y, np.full(len(y), 1e-3))
+    assert log_loss(y, model.predict_proba(drawn(1))) < constant / 4
 
 
 def test_a_class_of_two_samples():

@@ -17,9 +17,9 @@ from sklearn.preprocessing import StandardScaler
 from sk_twolayer import TwoLayerSigmoidClassifier, _estimator, network
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import choose_output
-from sk_twolayer._labels import class_counts, encode_labels
+from sk_twolayer._labels import class_counts, constant_cost, encode_labels
 from sk_twolayer._solvers import Adam
-from sk_twolayer._start import constant_cost, log_odds
+from sk_twolayer._start import log_odds
 from tests.helpers import make_objective, quick
 
 STILL = 1e-13  # a learning rate that changes nothing that can be seen

@@ -627,3 +627,13 @@ def test_descent_predicts_or_says_that_it_cannot():
         else:
             assert np.isfinite(model.predict_proba(X)).all()
     assert refused
+
+
+@pytest.mark.parametrize("alpha", [0.1, 1.0])
+def test_where_training_ends_follows_the_rarest_class(alpha):
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(20_000, 5)), np.arange(20_000) < 20
+    X[y] += 2.5
+    X[:10] *= -1
+    model = quick(n_hidden=10, alpha=alpha).fit(X, y)
+    assert model.predict_proba(X)[:, 1].sum() == pytest.approx(20, rel=0.02)
