@@ -64,31 +64,17 @@ class FixedAlpha:
         settings = self._settings
         self.penalise(objective, objective.total)
         size = settings.samples_in_batch(objective.n)
+        limits: Any = {"max_iter": settings.max_iter, "report": monitor}
 
         def run() -> Solution:
-            theta, max_iter, tol = start.theta, settings.max_iter, settings.tol
+            given = objective, start.theta
             if settings.solver == "lbfgs":
-                return lbfgs(
-                    objective, theta, max_iter=max_iter, tol=tol, report=monitor
-                )
+                return lbfgs(*given, **limits, tol=settings.tol)
             optimizer = settings.optimizer()
             if size is None:
-                return full_batch(
-                    objective,
-                    theta,
-                    optimizer,
-                    max_iter=max_iter,
-                    tol=tol,
-                    report=monitor,
-                )
+                return full_batch(*given, optimizer, **limits, tol=settings.tol)
             return mini_batch(
-                objective,
-                theta,
-                optimizer,
-                batch_size=size,
-                rng=start.rng,
-                max_iter=max_iter,
-                report=monitor,
+                *given, optimizer, **limits, batch_size=size, rng=start.rng
             )
 
         monitor.found = {"alpha_": settings.fixed_alpha}

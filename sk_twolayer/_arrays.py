@@ -119,22 +119,16 @@ def with_numpy(model: Any) -> Any:
     if not any(is_foreign(getattr(model, name, None)) for name in ("W1_", "classes_")):
         return model
 
-    def numpy_of(name: str, value: Any) -> Any:
-        if name == "estimators_":
-            return [with_numpy(member) for member in value]
-        if name == "_moments":
-            return tuple(map(to_numpy, value))
-        return to_numpy(value)
-
     found = object.__new__(type(model))
-    found.__dict__.update({name: numpy_of(name, v) for name, v in vars(model).items()})
+    found.__dict__.update({name: to_numpy(v) for name, v in vars(model).items()})
+    found._moments = tuple(map(to_numpy, model._moments))
     return found
 
 
 def like_its_input(method: Method) -> Method:
     """Make a method of X answer in X's library, where `array_api_dispatch` asks for it.
 
-    The method itself sees NumPy's arrays, unless the model's `_on_device` can answer in
+    The method itself gets NumPy's arrays, unless the model's `_on_device` can answer in
     its place. Labels that X's library has no type for stay numpy's.
     """
 
@@ -147,7 +141,7 @@ def like_its_input(method: Method) -> Method:
         if place is not None and not arguments and not named:
             found = self._on_device(place, name, X)
         if found is None:
-            found = method(with_numpy(self), to_numpy(X), *arguments, **named)
+            found = method(self, to_numpy(X), *arguments, **named)
         if place is None:
             return found
 

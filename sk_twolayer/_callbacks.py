@@ -38,43 +38,34 @@ class Callbacks:
     def __init__(
         self, estimator: Any, data: dict[str, Any], max_iter: int, n_init: int
     ) -> None:
-        self._estimator, self._data, self._max_iter = estimator, data, max_iter
-        self._several = n_init > 1
+        self._told = {"estimator": estimator, **data}
+        self._several, self._most = n_init > 1, max_iter + 1
         self._root = callback_context(
             estimator,
-            max_subtasks=n_init if self._several else max_iter + 1,
+            max_subtasks=n_init if self._several else self._most,
             sequential_subtasks=not self._several,
         )
         if self._root is not None:
-            self._root.call_on_fit_task_begin(estimator=estimator, **data)
-
-    @property
-    def active(self) -> bool:
-        """Whether any callback is set."""
-        return self._root is not None and has_callbacks(self._estimator)
+            self._root.call_on_fit_task_begin(**self._told)
 
     def start(
         self, index: int, attributes: Callable[[Any], dict[str, Any]]
     ) -> StartCallbacks | None:
         """Hooks of one start's iterations; None where no callback is set."""
-        if self._root is None or not self.active:
+        if self._root is None or not has_callbacks(self._told["estimator"]):
             return None
-        context = self._root
-        if self._several:
-            context = self._root.subcontext(
-                task_name="start", task_id=index, max_subtasks=self._max_iter + 1
-            )
-            context.call_on_fit_task_begin(estimator=self._estimator, **self._data)
-        return StartCallbacks(
-            self._estimator, self._data, context, attributes, own=self._several
+        if not self._several:
+            return StartCallbacks(self._told, self._root, attributes)
+        context = self._root.subcontext(
+            task_name="start", task_id=index, max_subtasks=self._most
         )
+        context.call_on_fit_task_begin(**self._told)
+        return StartCallbacks(self._told, context, attributes, own=True)
 
     def end(self) -> None:
         """The fit is over and its attributes are set."""
         if self._root is not None:
-            self._root.call_on_fit_task_end(
-                estimator=self._estimator, reconstruction_attributes={}, **self._data
-            )
+            self._root.call_on_fit_task_end(reconstruction_attributes={}, **self._told)
 
 
 class StartCallbacks:
@@ -82,40 +73,36 @@ class StartCallbacks:
 
     Parameters
     ----------
-    estimator : estimator
-        The one being fitted.
-    data : dict
-        X, y and metadata.
+    told : dict
+        The estimator, X, y and metadata: what every hook is told.
     context : sklearn.callback.CallbackContext
         Parent of the iterations.
     attributes : callable
         Gives the fitted attributes that belong to theta.
-    own : bool
+    own : bool, default=False
         Whether the context is this start's own, to be ended with it.
     """
 
     def __init__(
         self,
-        estimator: Any,
-        data: dict[str, Any],
+        told: dict[str, Any],
         context: Any,
         attributes: Callable[[Any], dict[str, Any]],
-        own: bool,
+        own: bool = False,
     ) -> None:
-        self._estimator, self._data, self._context = estimator, data, context
+        self._told, self._context = told, context
         self._attributes, self._own = attributes, own
         self._begin()
 
     def _begin(self) -> None:
         self._iteration = self._context.subcontext(task_name="iteration")
-        self._iteration.call_on_fit_task_begin(estimator=self._estimator, **self._data)
+        self._iteration.call_on_fit_task_begin(**self._told)
 
     def __call__(self, theta: Any) -> bool:
         """An iteration is over and the next may begin; True to stop."""
         stop = self._iteration.call_on_fit_task_end(
-            estimator=self._estimator,
             reconstruction_attributes=lambda: self._attributes(theta.copy()),
-            **self._data,
+            **self._told,
         )
         # Whether another one follows only the solver knows: `end` closes the last.
         self._begin()
@@ -123,6 +110,6 @@ class StartCallbacks:
 
     def end(self) -> None:
         """The start is over; the iteration that was begun last never ran."""
-        self._iteration.call_on_fit_task_end(estimator=self._estimator)
+        self._iteration.call_on_fit_task_end(estimator=self._told["estimator"])
         if self._own:
-            self._context.call_on_fit_task_end(estimator=self._estimator)
+            self._context.call_on_fit_task_end(estimator=self._told["estimator"])

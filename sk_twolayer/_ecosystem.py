@@ -1,4 +1,4 @@
-"""What other packages ask of a fitted model: plain data, importances, an MLPClassifier.
+"""What other packages ask of a fitted model: plain data, and an MLPClassifier.
 
 A saved model holds the estimator and otherwise plain data only: arrays, numbers, lists
 and dicts. Objects of this package become dicts with their type's name, without its
@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
-from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._evidence.covariance import (
     LowRankCovariance,
@@ -72,29 +71,6 @@ def from_plain(state: dict[str, Any]) -> dict[str, Any]:
         return made
 
     return state | {name: restored(state[name]) for name in KEPT_PLAIN if name in state}
-
-
-def weight_importances(
-    parameters: Parameters, activation: str, deviation: Array
-) -> Array:
-    """How far a deviation of each feature (m,) moves Z2, from the weights alone.
-
-    Shares of the root mean square of dZ2/dX = W2 diag(s') W1 times the deviation, where
-    the neurons' slopes s' are independent and vary as much as they are large: of a sum
-    of products the square, and the sum of the squares.
-    """
-    W1, W2 = parameters.W1, parameters.W2
-    free = choose_output(activation, len(W2)).determined(len(W2))
-    to_outputs = free @ W2
-    together = np.square(to_outputs @ W1).sum(axis=0)
-    apart = np.square(to_outputs).sum(axis=0) @ np.square(W1)
-    return to_shares(np.sqrt(together + apart) * deviation)
-
-
-def to_shares(sizes: Array) -> Array:
-    """Sizes (m,) of at least 0 over their sum; zeros where all are 0."""
-    total = sizes.sum()
-    return sizes / total if total > 0 else sizes
 
 
 def mlp_with(parameters: Parameters, classes: Array, multilabel: bool) -> Any:

@@ -11,16 +11,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
-from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
-from sklearn.utils import assert_all_finite, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -50,24 +47,12 @@ from sk_twolayer._ecosystem import (
     from_plain,
     mlp_with,
     to_plain,
-    to_shares,
-    weight_importances,
 )
-from sk_twolayer._engine.forward import GRADIENT_ROWS, Network, input_gradients
 from sk_twolayer._engine.moments import Moments
-from sk_twolayer._engine.on_device import Device, DeviceNetwork
-from sk_twolayer._engine.outputs import Output, choose_output
+from sk_twolayer._engine.on_device import Device
 from sk_twolayer._engine.standardisation import Standardisation
-from sk_twolayer._engine.threads import Workers
 from sk_twolayer._evidence.curvature import most_neurons
-from sk_twolayer._evidence.predictive import (
-    Moderation,
-    Predictive,
-    average,
-    average_of_logs,
-    interval,
-    pool,
-)
+from sk_twolayer._fitted import FittedNetwork, fitted
 from sk_twolayer._labels import (
     Labels,
     are_whole,
@@ -84,6 +69,7 @@ from sk_twolayer._samples import Samples
 from sk_twolayer._settings import Settings
 from sk_twolayer._training import (
     Initial,
+    SoFar,
     Trained,
     count_neurons,
     train,
@@ -98,8 +84,6 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 DTYPES = [np.float64, np.float32]
 # Of a saved model; raised when the attributes of a fitted model change. 0.1.0 is 1.
 STATE_FORMAT = 1
-# Step of central differences, in deviations of a feature: eps^(1/3).
-STEP = float(np.finfo(float).eps) ** (1 / 3)
 # Entries of loss_curve_ that `partial_fit` keeps: it copies them.
 CURVE_LENGTH = 10_000
 # What only some fits add to a model, and is gone after a fit that does not.
@@ -122,21 +106,8 @@ OPTIONAL = (
 )
 
 
-def _copy(Z2: Array, out: Array) -> None:
-    out[...] = Z2
-
-
 def _given(value: Any) -> str:
     return "None" if value is None else "(given)"
-
-
-def _check_kind(labels: Labels, activation: str) -> None:
-    """That y has one column of classes, or one a label, as the first y had."""
-    if labels.activation != activation:
-        raise ValueError(
-            "y must be as in the first call, one column of classes or one column a "
-            f"label; its output would be {labels.activation!r}, not {activation!r}."
-        )
 
 
 def _checks_parameters(method: Method) -> Method:
@@ -527,10 +498,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                     self._network_attributes(labels, *network), X, y
                 ),
             )
-            self._store(labels, runs[0], runs[0].history)
+            self._store(labels, runs[0], X, y)
             if self.committee:
-                self.estimators_ = [self._member(labels, run) for run in runs]
-            self._move(X, y)
+                self.estimators_ = [self._member(labels, run, X, y) for run in runs]
             callbacks.end()
         return self
 
@@ -575,7 +545,16 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         """
         with self._unchanged_on_error():
             self.__dict__.update(with_numpy(self).__dict__)
-            fitted = hasattr(self, "W1_")
+            known, so_far = None, None
+            if hasattr(self, "W1_"):
+                network = FittedNetwork(self)
+                known = network.labels
+                so_far = SoFar(
+                    network.parameters,
+                    network.moments,
+                    network.standardisation,
+                    getattr(self, "_optimizer", None),
+                )
             if self.early_stopping:
                 raise ValueError("partial_fit does not support early_stopping=True.")
             if self.class_weight == "balanced":
@@ -583,64 +562,60 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                     "class_weight='balanced' is not supported by partial_fit, which "
                     "does not see all of y: give a dict, or use sample_weight."
                 )
-            if fitted and self.n_hidden not in ("auto", self.n_hidden_):
+            if known and self.n_hidden not in ("auto", self.n_hidden_):
                 raise ValueError(
                     f"n_hidden={self.n_hidden}, but the network so far has "
                     f"{self.n_hidden_} hidden neurons: call fit for a new one."
                 )
-            samples_X, samples_y = self._validate(
-                X, y, multi_output=True, reset=not fitted
-            )
-            labels = encode_for_classes(
-                samples_y,
-                classes,
-                self.classes_ if fitted else None,
-                self.n_outputs_ if fitted else None,
-                label_names(y),
-                getattr(self, "label_names_", None),
-            )
-            if fitted:
-                _check_kind(labels, self.out_activation_)
+            samples_X, samples_y = self._validate(X, y, reset=known is None)
+            labels = encode_for_classes(samples_y, classes, known, label_names(y))
             samples = self._weigh(samples_X, labels, sample_weight, partial=True)
             # A copy: if the call fails, the generator is where it was.
-            rng = copy.deepcopy(getattr(self, "_rng", None)) if fitted else None
+            rng = copy.deepcopy(getattr(self, "_rng", None))
             rng = rng or check_random_state(self.random_state)
-            k = self._count_hidden(samples, fitted)
+            k = self._count_hidden(samples, True)
             trained = train_more(
                 samples,
                 self._settings()._replace(n_hidden=k),
                 rng,
-                self._parameters() if fitted else None,
-                Moments(*self._moments) if fitted else None,
-                self._standardisation if fitted else None,
-                getattr(self, "_optimizer", None),
+                so_far,
             )
             # Of a stream without end a curve has an end, and a call one length.
             history = getattr(self, "loss_curve_", [])[1 - CURVE_LENGTH :]
             n_iter = getattr(self, "n_iter_", 0)
-            self._store(labels, trained, history + trained.history)
+            trained = trained._replace(history=history + trained.history)
+            self._store(labels, trained, X, y)
             self.n_iter_ = n_iter + 1
             self._optimizer, self._rng = trained.optimizer, rng
-            self._move(X, y)
         return self
 
     def _samples(
         self, X: Any, y: Any, sample_weight: Any
     ) -> tuple[Samples, dict[str, Any]]:
         """Checked samples of `fit`, and X, y and metadata for callbacks."""
-        samples_X, samples_y = self._validate(X, y, multi_output=True, reset=True)
+        samples_X, samples_y = self._validate(X, y, reset=True)
         labels = encode_labels(samples_y, label_names(y))
         data = callback_data(samples_X, samples_y, sample_weight)
         return self._weigh(samples_X, labels, sample_weight), data
 
-    def _validate(self, X: Any, *y: Any, **options: Any) -> Any:
-        """X, or X and y, as the engine takes them."""
+    def _validate(
+        self, X: Any, *y: Any, reset: bool = False, ensure_all_finite: bool = True
+    ) -> Any:
+        """X, or X and y, as the engine takes them, which looks itself for NaN in X."""
         labels = [plain_labels(to_numpy(each)) for each in y]
         place = place_of(X) if FOLLOWS_ARRAYS else None
         types = DTYPES if place is None else [*place.dtypes.values()]
-        options = {"accept_sparse": "csr", "dtype": types} | options
-        X = to_numpy(X) if place is None else X
-        found = validate_data(self, X, *labels, **options)
+        of_y = {"multi_output": True} if y else {}
+        found = validate_data(
+            self,
+            to_numpy(X) if place is None else X,
+            *labels,
+            reset=reset,
+            accept_sparse="csr",
+            dtype=types,
+            ensure_all_finite=ensure_all_finite,
+            **of_y,
+        )
         return (canonical(found[0]), found[1]) if y else canonical(found)
 
     def _validation(
@@ -663,11 +638,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             )
         try:
             names = label_names(y)
-            X, y = self._validate(X, y, multi_output=True, reset=False)
-            found = encode_for_classes(
-                y, None, labels.classes, labels.n_outputs, names, labels.names
-            )
-            _check_kind(found, labels.activation)
+            X, y = self._validate(X, y)
+            found = encode_for_classes(y, None, labels, names)
             return self._weigh(X, found, sample_weight)
         except ValueError as error:
             raise ValueError(f"X_val, y_val, sample_weight_val: {error}") from error
@@ -749,8 +721,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                     f"{self.classes_}; y has {labels.classes}."
                 )
             # Each of a committee goes on from its own.
-            members = getattr(self, "estimators_", [self])[: self.n_init]
-            starts = [member._parameters() for member in members]
+            networks = fitted(self).networks[: self.n_init]
+            starts = [network.parameters for network in networks]
             source = "warm_start=True"
         else:
             return []
@@ -772,18 +744,19 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     def _settings(self) -> Settings:
         return Settings(*(getattr(self, name) for name in Settings._fields))
 
-    def _parameters(self) -> Parameters:
-        return Parameters(*map(to_numpy, (self.W1_, self.b1_, self.W2_, self.b2_)))
-
     def _network_attributes(
         self,
         labels: Labels,
         parameters: Parameters,
         standardisation: Standardisation,
+        moments: Moments,
         found: dict[str, Any],
     ) -> dict[str, Any]:
         """What `predict` needs, as attributes, and what is known of alpha so far."""
         names = {} if labels.names is None else {"label_names_": labels.names}
+        if "feature_relevance_" in found:
+            # No sample says anything of the weights of a constant feature.
+            found["feature_relevance_"][moments.deviation == 0] = 0
         return {
             "_covariance": None,
             **found,
@@ -793,41 +766,39 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             "n_outputs_": labels.n_outputs,
             "out_activation_": labels.activation,
             "_standardisation": standardisation,
+            # A plain tuple, so that a saved model holds no type more.
+            "_moments": tuple(moments),
         }
 
-    def _store(self, labels: Labels, trained: Trained, history: list[float]) -> None:
+    def _store(self, labels: Labels, trained: Trained, X: Any, y: Any) -> None:
+        """Fitted attributes, which go where X and y are."""
         for stale in OPTIONAL:
             self.__dict__.pop(stale, None)
         attributes = self._network_attributes(
-            labels, trained.parameters, trained.standardisation, trained.attributes
+            labels,
+            trained.parameters,
+            trained.standardisation,
+            trained.moments,
+            trained.found.attributes,
         )
-        self.__dict__.update(attributes)
-        # A plain tuple, so that a saved model holds no type more.
-        total, mean, deviation = trained.moments
-        self._moments = total, mean, deviation
-        if hasattr(self, "feature_relevance_"):
-            # No sample says anything of the weights of a constant feature.
-            self.feature_relevance_[deviation == 0] = 0
+        self.__dict__.update(moved(attributes, X, y))
         if trained.validation_history:
             self.validation_loss_curve_ = trained.validation_history
-        self.n_iter_ = len(history) - 1
-        self.loss_curve_ = history
-        self.loss_ = trained.cost
+        self.n_iter_ = len(trained.history) - 1
+        self.loss_curve_ = trained.history
+        self.loss_ = trained.found.cost
 
-    def _member(self, labels: Labels, trained: Trained) -> TwoLayerSigmoidClassifier:
+    def _member(
+        self, labels: Labels, trained: Trained, X: Any, y: Any
+    ) -> TwoLayerSigmoidClassifier:
         """One network of a committee."""
         member: TwoLayerSigmoidClassifier = clone(self)
         member.set_params(n_init=1, committee=False)
-        member._store(labels, trained, trained.history)
+        member._store(labels, trained, X, y)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(member, name, getattr(self, name))
         return member
-
-    def _move(self, X: Any, y: Any) -> None:
-        """Attributes go where X and y are."""
-        for model in (self, *getattr(self, "estimators_", ())):
-            model.__dict__.update(moved(model.__dict__, X, y))
 
     def __getstate__(self) -> dict[str, Any]:
         saved_by = {"_state_format": STATE_FORMAT, "_sk_twolayer_version": __version__}
@@ -902,36 +873,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             If X does not fit the data seen in `fit`, or `return_std` is asked of a
             model without covariance: after `partial_fit` or `drop_covariance`.
         """
-        check_is_fitted(self)
+        network, samples = fitted(self), self._validate(X, ensure_all_finite=False)
         if return_std:
-            return self._Z2_and_std(X)
-        if hasattr(self, "estimators_"):
-            Z2 = self._output().decision(self.predict_log_proba(X))
-        else:
-            Z2 = self._forward(X, _copy, self.n_outputs_)
-        return Z2[:, 0] if self.n_outputs_ == 1 else Z2
-
-    def _Z2_and_std(self, X: MatrixLike) -> tuple[Array, Array]:
-        """Z2 at the most probable weights and its standard deviation."""
-        members = getattr(self, "estimators_", [self])
-        Z2, std = pool(
-            [model._gaussian(X, Predictive.with_deviations) for model in members]
-        )
-        return (Z2[:, 0], std[:, 0]) if self.n_outputs_ == 1 else (Z2, std)
-
-    def _gaussian(
-        self, X: MatrixLike, uncertain: Callable[..., Array]
-    ) -> tuple[Array, Array]:
-        """Means and deviations (n, K) by the covariance of one network."""
-        if self._covariance is None:
-            raise ValueError(
-                "return_std=True and predict_interval need the weights' covariance, "
-                "which fit gives; partial_fit has none, drop_covariance leaves it out, "
-                "and nearly infinite weights have none."
-            )
-        K = self.n_outputs_
-        both = self._forward(X, _copy, 2 * K, uncertain)
-        return both[:, :K], both[:, K:]
+            return network.Z2_and_std(samples)
+        return network.decision_function(samples)
 
     @like_its_input
     def predict_interval(
@@ -970,19 +915,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             If X does not fit the data seen in `fit`, `level` is not in (0, 1), or the
             model has no covariance: after `partial_fit` or `drop_covariance`.
         """
-        check_is_fitted(self)
+        network = fitted(self)
         if not isinstance(level, Real) or not 0 < level < 1:
             raise ValueError(f"level must be a number in (0, 1); got {level!r}.")
-        members = getattr(self, "estimators_", [self])
-        odds = [
-            model._gaussian(X, Predictive.odds_with_deviations) for model in members
-        ]
-        low, high = interval(odds, float(level))
-        output = self._output()
-        if output.columns(self.n_outputs_) > self.n_outputs_:
-            # Of two classes Z2 is the second's log-odds, and the first's its negative.
-            low, high = np.hstack([-high, low]), np.hstack([-low, high])
-        return expit(low), expit(high)
+        samples = self._validate(X, ensure_all_finite=False)
+        return network.predict_interval(samples, float(level))
 
     @like_its_input
     def predict(self, X: MatrixLike) -> Array:
@@ -1005,13 +942,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        check_is_fitted(self)
-        if hasattr(self, "estimators_"):
-            Z2 = np.reshape(self.decision_function(X), (-1, self.n_outputs_))
-        else:
-            # Moderation does not move the boundary between classes.
-            Z2 = self._forward(X, _copy, self.n_outputs_, None)
-        return self._output().decide(Z2, self.classes_)
+        network, samples = fitted(self), self._validate(X, ensure_all_finite=False)
+        return network.predict(samples)
 
     @like_its_input
     def predict_proba(self, X: MatrixLike) -> Array:
@@ -1039,11 +971,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        check_is_fitted(self)
-        if hasattr(self, "estimators_"):
-            return average([model.predict_proba(X) for model in self.estimators_])
-        output = self._output()
-        return self._forward(X, output.probabilities, output.columns(self.n_outputs_))
+        network, samples = fitted(self), self._validate(X, ensure_all_finite=False)
+        return network.predict_proba(samples)
 
     @like_its_input
     def predict_log_proba(self, X: MatrixLike) -> Array:
@@ -1066,13 +995,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        check_is_fitted(self)
-        if hasattr(self, "estimators_"):
-            members = self.estimators_
-            return average_of_logs([model.predict_log_proba(X) for model in members])
-        output = self._output()
-        columns = output.columns(self.n_outputs_)
-        return self._forward(X, output.log_probabilities, columns)
+        network, samples = fitted(self), self._validate(X, ensure_all_finite=False)
+        return network.predict_log_proba(samples)
 
     @like_its_input
     def input_gradient(self, X: MatrixLike) -> Array:
@@ -1102,113 +1026,20 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If X does not fit the data seen in `fit`.
         """
-        check_is_fitted(self)
-        samples = self._validate(X, reset=False)
-        members = getattr(self, "estimators_", [self])
-        gradients = average([model._input_gradients(samples) for model in members])
-        return gradients[:, 0] if self.n_outputs_ == 1 else gradients
-
-    def _input_gradients(self, samples: Any) -> Array:
-        """Of one network (n, K, m)."""
-        if not self._is_moderated:
-            return input_gradients(samples, self._parameters(), self.out_activation_)
-        output, (n, m) = self._output(), samples.shape
-        result = np.empty((n, self.n_outputs_, m))
-        for start in range(0, n, GRADIENT_ROWS):
-            block = samples[start : start + GRADIENT_ROWS]
-            block = block.toarray() if sparse.issparse(block) else block.astype(float)
-            # The step at which rounding costs as much as the third derivative does.
-            steps = STEP / self._standardisation.scale
-            for i, step in enumerate(steps):
-                both = [block.copy(), block.copy()]
-                both[0][:, i] += step
-                both[1][:, i] -= step
-                columns = output.columns(self.n_outputs_)
-                above, below = (
-                    self._apply(each, output.probabilities, columns) for each in both
-                )
-                slope = (above - below) / (both[0][:, i] - both[1][:, i])[:, None]
-                result[start : start + len(block), :, i] = slope[:, -self.n_outputs_ :]
-        return result
-
-    @property
-    def _is_moderated(self) -> bool:
-        return self._covariance is not None and hasattr(self, "moderation_")
-
-    def _output(self) -> Output:
-        return choose_output(self.out_activation_, self.n_outputs_)
+        return fitted(self).input_gradient(self._validate(X))
 
     def _on_device(self, place: Device, name: str, X: Any) -> Any:
-        """A method's answer where X lies, if one network without moderation gives it."""
-        check_is_fitted(self)
-        is_plain = not (self._is_moderated or hasattr(self, "estimators_"))
-        if not (FOLLOWS_ARRAYS and is_plain and hasattr(DeviceNetwork, name)):
+        """A method's answer where X lies; None where only NumPy has one."""
+        network = fitted(self).on_device(place, place.dtype_of(X))
+        if not (FOLLOWS_ARRAYS and hasattr(network, name)):
             return None
-        X = self._validate(X, reset=False)
-        network = DeviceNetwork(
-            place,
-            self._parameters(),
-            self._standardisation,
-            self._output(),
-            place.dtype_of(X),
-        )
-        found = getattr(network, name)(X)
+        found = getattr(network, name)(self._validate(X))
         if name != "predict" or found.ndim == 2:
             return found
         classes = to_numpy(self.classes_)
         if classes.dtype.kind not in "biuf":
             return classes[place.fetch(found)]
         return place.xp.take(place.send(classes), found, axis=0)
-
-    def _forward(
-        self,
-        X: MatrixLike,
-        function: Callable[[Array, Array], None],
-        n_columns: int,
-        uncertain: Callable[..., Array] | None = Predictive.moderate,
-    ) -> Array:
-        """A function of Z2, and its columns, for each row of X.
-
-        `uncertain` makes of Z2 what the function takes; moderation only after a fit by
-        the evidence.
-        """
-        samples = self._validate(X, ensure_all_finite=False, reset=False)
-        return self._apply(samples, function, n_columns, uncertain)
-
-    def _apply(
-        self,
-        samples: Any,
-        function: Callable[[Array, Array], None],
-        n_columns: int,
-        uncertain: Callable[..., Array] | None = Predictive.moderate,
-    ) -> Array:
-        """`_forward` of samples that are checked."""
-        change, moderation = None, Moderation()
-        if self._is_moderated:
-            moderation = Moderation(self.moderation_, self._moderation_limit)
-        elif uncertain is Predictive.moderate:
-            uncertain = None
-        if self._covariance is not None and uncertain is not None:
-            predictive = Predictive(
-                self._covariance,
-                self._standardisation,
-                self.W2_,
-                self._output(),
-                moderation,
-            )
-            change = partial(uncertain, predictive)
-        workers = Workers.for_samples(samples, len(self.W1_), self.n_jobs)
-        with workers.started():
-            network = Network(self._parameters(), self._standardisation, workers)
-            return network.apply(
-                samples,
-                function,
-                n_columns,
-                lambda block: assert_all_finite(
-                    block, estimator_name=type(self).__name__, input_name="X"
-                ),
-                change,
-            )
 
     def score(
         self, X: MatrixLike, y: MatrixLike, sample_weight: ArrayLike | None = None
@@ -1271,16 +1102,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         outputs. They are at least 0 and sum to 1; of a committee the mean of its
         members'.
         """
-        check_is_fitted(self)
-        local = with_numpy(self)
-        if local is not self:
-            return local.feature_importances_
-        if hasattr(self, "estimators_"):
-            return average([model.feature_importances_ for model in self.estimators_])
-        if hasattr(self, "feature_relevance_") and not hasattr(self, "cv_loss_curve_"):
-            return to_shares(self.feature_relevance_)
-        _, _, deviation = self._moments
-        return weight_importances(self._parameters(), self.out_activation_, deviation)
+        return fitted(self).importances()
 
     def drop_covariance(self) -> TwoLayerSigmoidClassifier:
         """Leave out what `return_std` and `predict_interval` need, and moderation.
@@ -1324,15 +1146,15 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         ValueError
             If this is a committee: it is not one network.
         """
-        check_is_fitted(self)
-        if hasattr(self, "estimators_"):
+        network, *others = fitted(self).networks
+        if others:
             raise ValueError(
                 "to_mlp needs one network; a model with committee=True has "
-                f"{len(self.estimators_)}: call to_mlp of each of its estimators_ and "
+                f"{1 + len(others)}: call to_mlp of each of its estimators_ and "
                 "average their probabilities."
             )
         multilabel = self.out_activation_ == "logistic" and self.n_outputs_ > 1
-        model = mlp_with(self._parameters(), to_numpy(self.classes_), multilabel)
+        model = mlp_with(network.parameters, network.labels.classes, multilabel)
         model.loss_, model.n_iter_ = self.loss_, self.n_iter_
         model.best_loss_, model.loss_curve_ = min(self.loss_curve_), [*self.loss_curve_]
         if hasattr(self, "feature_names_in_"):

@@ -134,11 +134,9 @@ def is_indicator(y: Any) -> bool:
 
 def encode_for_classes(
     y: Any,
-    classes: Any,
-    fitted: Array | None,
-    fitted_outputs: int | None = None,
+    classes: Any = None,
+    before: Labels | None = None,
     names: Array | None = None,
-    fitted_names: Array | None = None,
 ) -> Labels:
     """Targets of some samples, for classes that are known: what `partial_fit` needs.
 
@@ -146,14 +144,12 @@ def encode_for_classes(
     ----------
     y : ndarray of shape (n,), (n, 1) or (n, L)
         Labels of some of the classes, or an indicator matrix.
-    classes : array-like of shape (n_classes,) or None
+    classes : array-like of shape (n_classes,), default=None
         The caller's classes, in any order.
-    fitted : ndarray of shape (n_classes,) or None
-        Classes of earlier calls, sorted.
-    fitted_outputs : int, default=None
-        Output neurons of earlier calls.
-    names, fitted_names : ndarray of shape (L,), object, default=None
-        Names of the columns of y, and those of earlier calls.
+    before : Labels, default=None
+        Those of earlier calls.
+    names : ndarray of shape (L,), object, default=None
+        Names of the columns of y.
 
     Returns
     -------
@@ -165,33 +161,30 @@ def encode_for_classes(
     ValueError
         If classes are missing, differ from earlier ones or lack a label of y.
     """
-    known = fitted
-    if fitted is None and classes is None:
-        if not is_indicator(y):
-            raise ValueError("classes must be passed on the first call to partial_fit.")
-        known = np.arange(y.shape[1])
+    known = None if before is None else before.classes
     if classes is not None:
         known = np.unique(plain_labels(classes, "classes"))
-        if fitted is not None and not np.array_equal(known, fitted):
+        if before is not None and not np.array_equal(known, before.classes):
             raise ValueError(
                 f"classes={classes!r} is not the same as on the last call to "
-                f"partial_fit, which was {fitted!r}."
+                f"partial_fit, which was {before.classes!r}."
             )
-    assert known is not None
     if is_indicator(y):
-        if names is None:
-            names = fitted_names
-        elif fitted_names is not None and not np.array_equal(names, fitted_names):
-            raise ValueError(
-                f"y has the columns {list(names)}; those of earlier calls were "
-                f"{list(fitted_names)}."
-            )
+        if before is not None and before.names is not None:
+            if names is not None and not np.array_equal(names, before.names):
+                raise ValueError(
+                    f"y has the columns {list(names)}; those of earlier calls were "
+                    f"{list(before.names)}."
+                )
+            names = before.names
         labels = encode_labels(y, names)
-        if not np.array_equal(labels.classes, known):
+        if known is not None and not np.array_equal(labels.classes, known):
             raise ValueError(
                 f"y has {len(labels.classes)} columns; classes={known!r} must number "
                 "them from 0."
             )
+    elif known is None:
+        raise ValueError("classes must be passed on the first call to partial_fit.")
     else:
         y = column_or_1d(y, warn=True)
         if classes is not None and len(known) < 2:
@@ -202,11 +195,12 @@ def encode_for_classes(
                 f"y has classes that are not in classes={known!r}: {others}."
             )
         labels = Labels(known, encode_known(y, known), *_outputs_for(known))
-    if fitted_outputs is not None and labels.n_outputs != fitted_outputs:
+    if before is not None and labels[2:4] != before[2:4]:
         raise ValueError(
-            f"y of shape {y.shape} needs {labels.n_outputs} output(s), but the network "
-            f"so far has {fitted_outputs}: give y as in the first call, one column of "
-            "classes or one column a label."
+            f"y of shape {y.shape} needs {labels.n_outputs} {labels.activation} "
+            f"output(s), but the network so far has {before.n_outputs} "
+            f"{before.activation}: give y as in the first call, one column of classes "
+            "or one column a label."
         )
     return labels
 

@@ -227,8 +227,7 @@ def lbfgs(
     tol: float,
     report: Report,
     memory: int = MEMORY,
-    exact_steps: bool = True,
-    is_bounded: bool = True,
+    is_free: bool = False,
 ) -> Solution:
     """Minimise by L-BFGS (scipy.optimize).
 
@@ -246,10 +245,9 @@ def lbfgs(
         Called after each iteration; True ends training.
     memory : int, default=MEMORY
         Pairs of steps that are kept.
-    exact_steps : bool, default=True
-        Whether the same samples, in whatever order, shall give the same steps.
-    is_bounded : bool, default=True
-        Whether the objective's bounds hold.
+    is_free : bool, default=False
+        Whether steps leave the objective's bounds, and the grid on which the same
+        samples, in whatever order, give the same steps.
 
     Returns
     -------
@@ -259,8 +257,8 @@ def lbfgs(
     """
     history: list[float] = []
     cost, gradient = 0.0, np.empty(0)
-    bounds = objective.bounds if is_bounded else None
-    exact = exact_steps and tol > 0 and objective.resolution < EXACT
+    bounds = None if is_free else objective.bounds
+    exact = not is_free and tol > 0 and objective.resolution < EXACT
     unit, cost_unit = tol * GRADIENT_UNIT, tol * tol * COST_UNIT
 
     def evaluate(theta: Array) -> float:

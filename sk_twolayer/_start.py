@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sk_twolayer._engine.layout import stacked
+from sk_twolayer._engine.layout import Layout, stacked
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer.network import Parameters
 
@@ -40,9 +40,7 @@ def log_odds(counts: Array) -> Array:
 
 def initial_parameters(
     rng: np.random.RandomState,
-    m: int,
-    k: int,
-    n_outputs: int,
+    layout: Layout,
     standardisation: Standardisation,
     offset: Array | float = 0.0,
     is_wide: bool = True,
@@ -56,8 +54,8 @@ def initial_parameters(
     ----------
     rng : RandomState
         Where the numbers come from.
-    m, k, n_outputs : int
-        Features, hidden neurons, output neurons (K).
+    layout : Layout
+        Features, hidden neurons and output neurons.
     standardisation : Standardisation
         The weights are drawn for features centred and scaled by it.
     offset : ndarray of shape (K, 1), float64, default=0.0
@@ -74,6 +72,7 @@ def initial_parameters(
         and Bengio, AISTATS 2010, equation 16, with 2 for 6 since a sigmoid's range is
         half that of tanh.
     """
+    m, k, n_outputs = layout
     bound_W1 = bound_b1 = np.sqrt(2 / (m + k))
     if is_wide:
         bound_b1 = SPREAD * np.sqrt(3)

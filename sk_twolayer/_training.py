@@ -9,7 +9,7 @@ standardisation. Which way that is, is decided once, in `train`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,7 +29,7 @@ from sk_twolayer._engine.threads import Workers
 from sk_twolayer._evidence.laplace import laplace
 from sk_twolayer._evidence.search import EvidenceMaximisation
 from sk_twolayer._labels import constant_cost
-from sk_twolayer._monitor import Monitor, Start
+from sk_twolayer._monitor import Found, Monitor, Start
 from sk_twolayer._samples import Samples
 from sk_twolayer._settings import LEARNING_RATES, Settings
 from sk_twolayer._solvers import Adam, Optimizer, epoch, on_grid
@@ -57,7 +57,9 @@ def count_neurons(n_samples: float) -> int:
 
 
 # Fitted attributes that belong to parameters, and to what is found of alpha so far.
-Attributes = Callable[[Parameters, Standardisation, dict[str, Any]], dict[str, Any]]
+Attributes = Callable[
+    [Parameters, Standardisation, Moments, dict[str, Any]], dict[str, Any]
+]
 
 
 class Initial(NamedTuple):
@@ -76,7 +78,7 @@ class Initial(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """What training gives.
+    """What training from one start gives.
 
     Attributes
     ----------
@@ -86,25 +88,22 @@ class Trained(NamedTuple):
         Of the training samples.
     moments : Moments
         Of the features of all samples seen.
-    cost : float
-        The documented cost at the parameters, in nats.
+    found : Found
+        The cost, how training ended, and what it found of alpha.
     history : list of float
         Cost at the start and after each iteration, in nats.
-    validation_history : list of float
+    validation_history : list of float, default=()
         Validation cost likewise; empty without early stopping.
-    attributes : dict
-        What was found of alpha, as the fitted estimator has it.
-    optimizer : Optimizer or None
+    optimizer : Optimizer, default=None
         State of the steps, for `train_more`.
     """
 
     parameters: Parameters
     standardisation: Standardisation
     moments: Moments
-    cost: float
+    found: Found
     history: list[float]
-    validation_history: list[float]
-    attributes: dict[str, Any]
+    validation_history: Sequence[float] = ()
     optimizer: Optimizer | None = None
 
     def is_finite(self) -> bool:
@@ -116,8 +115,30 @@ class Trained(NamedTuple):
                 self.parameters, self.standardisation
             )
         return all(
-            bool(np.isfinite(p).all()) for p in (*self.parameters, theta, self.cost)
+            bool(np.isfinite(p).all())
+            for p in (*self.parameters, theta, self.found.cost)
         )
+
+
+class SoFar(NamedTuple):
+    """What `train_more` goes on from.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        The weights.
+    moments : Moments
+        Of the features of all samples so far.
+    standardisation : Standardisation
+        That of the steps.
+    optimizer : Optimizer or None
+        The steps' state.
+    """
+
+    parameters: Parameters
+    moments: Moments
+    standardisation: Standardisation
+    optimizer: Optimizer | None
 
 
 class _Task(NamedTuple):
@@ -140,16 +161,6 @@ class _Begin(NamedTuple):
     parameters: Parameters
     is_drawn: bool
     rng: np.random.RandomState
-
-
-class _Run(NamedTuple):
-    """One start's result, and how it ended."""
-
-    trained: Trained
-    judged: float
-    converged: bool
-    interrupted: bool = False
-    is_constant: bool = False
 
 
 def train(
@@ -198,14 +209,14 @@ def train(
         samples, validation = samples.split(settings.validation_fraction, rng)
     moments = samples.robust_moments()
     scales = moments.standardisation(settings.raw_alpha, samples.dtype)
-    shape = samples.m, settings.n_hidden, samples.labels.n_outputs
+    layout = Layout(samples.m, settings.n_hidden, samples.labels.n_outputs)
     counts = samples.class_counts()
     offset, constant = log_odds(counts), constant_cost(counts)
     settings = settings._replace(tol=settings.tol * _part_of_tol(counts))
     starts = []
     for i in range(settings.n_init):
         drawn = initial_parameters(
-            rng, *shape, scales, offset, settings.is_wide, samples.signs
+            rng, layout, scales, offset, settings.is_wide, samples.signs
         )
         is_drawn = i >= len(initial.parameters)
         parameters = drawn if is_drawn else initial.parameters[i]
@@ -227,7 +238,7 @@ def train(
     if settings.n_init > 1 and workers.n_threads == 1 and work > PARALLEL_STARTS_WORK:
         parallel = Parallel(n_jobs=settings.n_jobs, prefer="threads")
 
-        def run_alone(start: _Begin) -> _Run:
+        def run_alone(start: _Begin) -> Trained:
             with Workers().started() as alone:
                 return _run(task, start, alone)
 
@@ -238,23 +249,31 @@ def train(
         with workers.started():
             for start in starts:
                 runs.append(_run(task, start, workers))
-                if runs[-1].interrupted:
+                if runs[-1].found.interrupted:
                     break
-    finite = [r for r in runs if r.trained.is_finite()]
+    finite = [run for run in runs if run.is_finite()]
     if not finite:
         raise ValueError(
             f"Training with solver={settings.solver!r} ended in non-finite weights "
             f"or cost{_remedy(settings)}."
         )
-    finite.sort(key=lambda r: r.judged)
-    interrupted = any(r.interrupted for r in runs)
-    _warn(finite[0], settings, interrupted, constant)
-    return [_with_covariance(r.trained, samples, settings) for r in finite]
+    finite.sort(key=lambda run: run.found.judged)
+    if any(run.found.interrupted for run in runs):
+        complaint: str | None = (
+            f"Training was interrupted after {len(finite[0].history) - 1} "
+            "iterations; the model keeps the best weights found until then."
+        )
+    else:
+        complaint = _complaint(finite[0], settings, constant)
+    if complaint is not None:
+        warnings.warn(complaint, ConvergenceWarning, stacklevel=4)
+    return [_with_covariance(run, samples, settings) for run in finite]
 
 
 def _with_covariance(trained: Trained, samples: Samples, settings: Settings) -> Trained:
     """With the covariance of Z2, if the evidence did not give it: by some samples."""
-    if "_covariance" in trained.attributes:
+    attributes = trained.found.attributes
+    if "_covariance" in attributes:
         return trained
     few = samples.every(-(-samples.n // LAPLACE_SAMPLES))
     workers = few.workers(settings.n_hidden, settings.n_jobs)
@@ -262,9 +281,7 @@ def _with_covariance(trained: Trained, samples: Samples, settings: Settings) -> 
         # In the variables of the standardisation, also of the article's descent.
         scales = trained.standardisation
         objective = few.objective(settings.n_hidden, scales, workers)
-        alpha = np.broadcast_to(trained.attributes["alpha_"], samples.m + 1).astype(
-            float
-        )
+        alpha = np.broadcast_to(attributes["alpha_"], samples.m + 1).astype(float)
         if not isinstance(settings.alpha, str):
             alpha[:-1] *= scales.scale**2
         # Without a penalty weights that no sample determines would have no end.
@@ -276,18 +293,15 @@ def _with_covariance(trained: Trained, samples: Samples, settings: Settings) -> 
             covariance = laplace(objective, theta, precision, trained.moments.total)
         except FloatingPointError:
             return trained
-    attributes = trained.attributes | {"_covariance": covariance}
-    return trained._replace(attributes=attributes)
+    found = trained.found._replace(attributes=attributes | {"_covariance": covariance})
+    return trained._replace(found=found)
 
 
 def train_more(
     samples: Samples,
     settings: Settings,
     rng: np.random.RandomState,
-    parameters: Parameters | None,
-    before: Moments | None,
-    standardisation: Standardisation | None,
-    optimizer: Optimizer | None,
+    before: SoFar | None,
 ) -> Trained:
     """One pass over more samples: what `partial_fit` does.
 
@@ -299,14 +313,8 @@ def train_more(
         The estimator's parameters.
     rng : RandomState
         Draws the starting weights and the batches.
-    parameters : Parameters or None
-        The weights so far; None draws them.
-    before : Moments or None
-        Of the features of the samples so far; None where there were none.
-    standardisation : Standardisation or None
-        That of the steps so far.
-    optimizer : Optimizer or None
-        The state of the steps so far.
+    before : SoFar or None
+        What it goes on from; None draws a network.
 
     Returns
     -------
@@ -316,38 +324,34 @@ def train_more(
     dtype, k = samples.dtype, settings.n_hidden
     moments = samples.moments()
     if before is not None:
-        moments = before.joined(moments, dtype)
+        moments = before.moments.joined(moments, dtype)
     scales = moments.standardisation(settings.raw_alpha, dtype)
     stepper = settings.optimizer()
-    if parameters is None:
-        shape = samples.m, k, samples.labels.n_outputs
+    if before is None:
+        layout = Layout(samples.m, k, samples.labels.n_outputs)
         offset = log_odds(samples.class_counts())
         parameters = initial_parameters(
-            rng, *shape, scales, offset, signs=samples.signs
+            rng, layout, scales, offset, signs=samples.signs
         )
-    elif before is not None and standardisation is not None:
-        parameters, standardisation = _release(
-            parameters, before, standardisation, scales
-        )
-    # Its state goes on, at the rate that is set now; another solver begins anew.
-    if type(optimizer) is type(stepper):
-        stepper.take_state(optimizer)
+    else:
+        parameters, old = _release(before, scales)
+        # Its state goes on, at the rate that is set now; another solver begins anew.
+        if type(before.optimizer) is type(stepper):
+            stepper.take_state(before.optimizer)
     workers = samples.workers(k, settings.n_jobs)
     with workers.started(), np.errstate(over="ignore", invalid="ignore"):
         objective = _objective(samples, settings, scales, workers)
         FixedAlpha(settings).penalise(objective, moments.total)
-        if isinstance(stepper, Adam) and standardisation is not None:
-            ratio = scales.scale / standardisation.scale
-            shift = scales.scale * (standardisation.center - scales.center)
+        if isinstance(stepper, Adam) and before is not None:
+            ratio = scales.scale / old.scale
+            shift = scales.scale * (old.center - scales.center)
             stepper.change_variables(objective.split, ratio, shift)
         theta = objective.from_parameters(parameters)
         batch_size = settings.samples_in_batch(samples.n) or samples.n
         cost, _ = epoch(objective, theta, stepper, batch_size=batch_size, rng=rng)
         parameters = objective.to_parameters(theta)
-    attributes = {"alpha_": settings.fixed_alpha}
-    trained = Trained(
-        parameters, scales, moments, cost, [cost], [], attributes, stepper
-    )
+    found = Found(theta, cost, cost, True, {"alpha_": settings.fixed_alpha})
+    trained = Trained(parameters, scales, moments, found, [cost], optimizer=stepper)
     if not trained.is_finite():
         raise ValueError(
             f"partial_fit with solver={settings.solver!r} ended in non-finite weights "
@@ -356,21 +360,20 @@ def train_more(
     return trained
 
 
-def _release(
-    parameters: Parameters, before: Moments, old: Standardisation, new: Standardisation
-) -> tuple[Parameters, Standardisation]:
+def _release(before: SoFar, new: Standardisation) -> tuple[Parameters, Standardisation]:
     """Weights of features that had been constant, for the scale that these have now.
 
     Nothing told their old scale. On the samples before the function stays, by b1.
     """
-    constant = before.deviation == 0
+    parameters, moments, old, _ = before
+    constant = moments.deviation == 0
     W1 = parameters.W1 * np.where(constant, new.scale / old.scale, 1.0)
-    b1 = parameters.b1 + ((parameters.W1 - W1) @ before.mean)[:, None]
+    b1 = parameters.b1 + ((parameters.W1 - W1) @ moments.mean)[:, None]
     scale = np.where(constant, new.scale, old.scale)
     return parameters._replace(W1=W1, b1=b1), old._replace(scale=scale)
 
 
-def _run(task: _Task, start: _Begin, workers: Workers) -> _Run:
+def _run(task: _Task, start: _Begin, workers: Workers) -> Trained:
     """Train from one start."""
     settings, scales = task.settings, task.scales
     objective = _objective(task.samples, settings, scales, workers)
@@ -381,7 +384,7 @@ def _run(task: _Task, start: _Begin, workers: Workers) -> _Run:
 
     def attributes(theta: Array) -> dict[str, Any]:
         parameters = objective.to_parameters(theta)
-        return task.attributes(parameters, scales, monitor.found)
+        return task.attributes(parameters, scales, task.moments, monitor.found)
 
     hooks = task.callbacks.start(start.number, attributes)
     monitor = Monitor(
@@ -400,17 +403,13 @@ def _run(task: _Task, start: _Begin, workers: Workers) -> _Run:
         parameters = objective.to_parameters(found.theta)
     if hooks is not None:
         hooks.end()
-    trained = Trained(
+    return Trained(
         parameters,
         scales,
         task.moments,
-        found.cost,
+        found,
         monitor.history,
         monitor.validation_history,
-        found.attributes,
-    )
-    return _Run(
-        trained, found.judged, found.converged, found.interrupted, found.is_constant
     )
 
 
@@ -460,63 +459,50 @@ def _or_scale(settings: Settings) -> str:
     return ", or scale the features (StandardScaler)" if is_raw else ""
 
 
-def _warn(best: _Run, settings: Settings, interrupted: bool, constant: float) -> None:
-    held_out = best.trained.validation_history
-    curve = held_out or best.trained.history
+def _complaint(best: Trained, settings: Settings, constant: float) -> str | None:
+    """What is to be said of how training ended; None where all is well."""
+    found, held_out = best.found, best.validation_history
+    curve = held_out or best.history
     # Each iteration of L-BFGS lowers the training cost, if only by rounding.
     may_rise = settings.solver != "lbfgs" or settings.early_stopping
     # The searches for alpha look for such an end themselves.
     is_given = not (settings.by_folds or settings.by_evidence)
-    cost, little = best.trained.cost, LITTLE * constant
     # Where y has one class nothing is below the start's 0, nor below that of the shares.
-    is_no_better = curve[0] != 0 and not best.judged < curve[0]
-    if interrupted:
-        warnings.warn(
-            f"Training was interrupted after {len(best.trained.history) - 1} "
-            "iterations; the model keeps the best weights found until then.",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
-    elif may_rise and len(curve) > 1 and is_no_better:
+    is_no_better = curve[0] != 0 and not found.judged < curve[0]
+    if may_rise and len(curve) > 1 and is_no_better:
         what = "validation cost" if held_out else "cost"
-        warnings.warn(
+        return (
             f"Training with solver={settings.solver!r} gave no lower {what} than the "
-            f"start's {curve[0]:.4g}: it is {best.judged:.4g}{_remedy(settings)}.",
-            ConvergenceWarning,
-            stacklevel=5,
+            f"start's {curve[0]:.4g}: it is {found.judged:.4g}{_remedy(settings)}."
         )
-    elif best.is_constant and not constant:
-        warnings.warn(
-            "y has one value alone, which is predicted everywhere.",
-            ConvergenceWarning,
-            stacklevel=5,
-        )
-    elif best.is_constant:
-        warnings.warn(
+    if found.is_constant and not constant:
+        return "y has one value alone, which is predicted everywhere."
+    if found.is_constant:
+        return (
             "alpha='auto' found no network that predicts left-out samples better than "
             f"the class shares alone do, at a cost of {constant:.4g}: all samples get "
-            "about these shares. Check the features, or give a number for alpha.",
-            ConvergenceWarning,
-            stacklevel=5,
+            "about these shares. Check the features, or give a number for alpha."
         )
-    elif not best.converged:
+    if not found.converged:
         reason = f"the gradient fell below tol={settings.tol}"
         if settings.samples_in_batch(1):
             reason = (
                 f"the cost stopped improving by tol={settings.tol} over "
                 f"n_iter_no_change={settings.n_iter_no_change} epochs"
             )
-        warnings.warn(
+        return (
             f"solver={settings.solver!r} stopped at max_iter={settings.max_iter} "
-            f"before {reason}. Increase max_iter or tol{_or_scale(settings)}.",
-            ConvergenceWarning,
-            stacklevel=5,
+            f"before {reason}. Increase max_iter or tol{_or_scale(settings)}."
         )
-    elif is_given and not held_out and constant and not cost < constant - little:
-        warnings.warn(
+    if (
+        is_given
+        and not held_out
+        and constant
+        and not found.cost < (1 - LITTLE) * constant
+    ):
+        return (
             f"Training with solver={settings.solver!r} ended at a cost of "
-            f"{cost:.4g}, no lower than {constant:.4g}, that of the class shares "
-            f"alone{_remedy(settings)}.",
-            ConvergenceWarning,
-            stacklevel=5,
+            f"{found.cost:.4g}, no lower than {constant:.4g}, that of the class shares "
+            f"alone{_remedy(settings)}."
         )
+    return None

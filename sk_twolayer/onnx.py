@@ -27,6 +27,7 @@ import numpy as np
 from sk_twolayer._engine.layout import stacked
 from sk_twolayer._estimator import TwoLayerSigmoidClassifier
 from sk_twolayer._evidence.covariance import LowRankCovariance
+from sk_twolayer._fitted import FittedNetwork, fitted
 
 try:
     from skl2onnx import update_registered_converter
@@ -95,14 +96,15 @@ def _shapes(operator: Any) -> None:
     operator.outputs[1].type = tensor([n, len(model.classes_)])
 
 
-def _network(
-    model: TwoLayerSigmoidClassifier, X: Any, dtype: Any, ops: Any
+def _forward(
+    network: FittedNetwork, X: Any, dtype: Any, ops: Any
 ) -> tuple[Any, Any, Any]:
     """The forward pass of one network, samples in rows: standardised X, A1 and Z2."""
     # Features are centred and scaled first: in float32 the products are then exact.
-    center, scale = model._standardisation
-    first = stacked(model.W1_, model.b1_)
-    model._standardisation.unfold(first)
+    center, scale = network.standardisation
+    W1, b1, W2, b2 = network.parameters
+    first = stacked(W1, b1)
+    network.standardisation.unfold(first)
     W1, b1 = first[:-1], first[-1]
     inputs = OnnxMul(
         OnnxSub(X, center.astype(dtype), **ops), scale.astype(dtype), **ops
@@ -110,15 +112,15 @@ def _network(
     Z1 = OnnxAdd(OnnxMatMul(inputs, W1.astype(dtype), **ops), b1.astype(dtype), **ops)
     A1 = OnnxSigmoid(Z1, **ops)
     Z2 = OnnxAdd(
-        OnnxMatMul(A1, model.W2_.T.astype(dtype), **ops),
-        model.b2_[:, 0].astype(dtype),
+        OnnxMatMul(A1, W2.T.astype(dtype), **ops),
+        b2[:, 0].astype(dtype),
         **ops,
     )
     return inputs, A1, Z2
 
 
 def _moderated(
-    model: TwoLayerSigmoidClassifier,
+    network: FittedNetwork,
     inputs: Any,
     A1: Any,
     Z2: Any,
@@ -126,10 +128,10 @@ def _moderated(
     ops: Any,
 ) -> Any:
     """Z2 as `Predictive.moderate` gives it; as it is after a fit without evidence."""
-    if model._covariance is None or not hasattr(model, "moderation_"):
+    if network.moderation is None:
         return Z2
-    K, k = model.W2_.shape
-    m = model.W1_.shape[1]
+    W2, is_softmax = network.parameters.W2, network.labels.activation == "softmax"
+    (K, k), m = W2.shape, network.parameters.W1.shape[1]
     eye = np.eye(K, dtype=dtype)
 
     def shaped(A: Any, *shape: int) -> Any:
@@ -146,9 +148,9 @@ def _moderated(
         return OnnxConcat(A, ones, axis=1, **ops)
 
     slopes = OnnxMul(A1, OnnxSub(np.ones(1, dtype), A1, **ops), **ops)
-    by_Z1 = OnnxMul(shaped(slopes, 1, k), model.W2_[None].astype(dtype), **ops)
+    by_Z1 = OnnxMul(shaped(slopes, 1, k), W2[None].astype(dtype), **ops)
     contrasts: Any = eye[None, :, None, :]
-    if model.out_activation_ == "softmax":
+    if is_softmax:
         A2 = OnnxSoftmax(Z2, axis=1, **ops)
         centred = OnnxSub(eye[None], shaped(A2, 1, K), **ops)
         roots = OnnxMul(OnnxSqrt(shaped(A2, K, 1), **ops), centred, **ops)
@@ -167,7 +169,7 @@ def _moderated(
     size = [(m + 1) * k, (k + 1) * K]
     both = shaped(first, K, size[0]), shaped(second, K, size[1])
     rows, p = OnnxConcat(*both, axis=2, **ops), sum(size)
-    covariance: Any = model._covariance
+    covariance: Any = network.covariance
     if isinstance(covariance, LowRankCovariance):
         scaled = OnnxMul(rows, covariance.scale.astype(dtype), **ops)
         known = covariance.known.T.astype(dtype)
@@ -178,10 +180,10 @@ def _moderated(
         root = covariance.root.T.astype(dtype)
         variances = summed(OnnxMatMul(rows, root, **ops), p)
     variances = shaped(variances, K)
-    if model.out_activation_ == "softmax":
+    if is_softmax:
         variances = OnnxMatMul(variances, np.ones((K, 1), dtype), **ops)
-    limit = np.array([model._moderation_limit], dtype)
-    left = np.array([1 - model.moderation_], dtype)
+    limit = np.array([network.moderation.limit], dtype)
+    left = np.array([1 - network.moderation.part], dtype)
     left = OnnxMul(OnnxMin(variances, limit, **ops), left, **ops)
     variances = OnnxSub(variances, left, **ops)
     scaled = OnnxMul(variances, np.array([np.pi / 8], dtype), **ops)
@@ -191,19 +193,21 @@ def _moderated(
 
 def _scores(model: TwoLayerSigmoidClassifier, X: Any, dtype: Any, ops: Any) -> Any:
     """Z2, of two classes beside its negative: the larger is the more probable."""
-    if hasattr(model, "estimators_"):
-        members = [_scores(member, X, dtype, ops) for member in model.estimators_]
-        return _scores_of_average(model, members, dtype, ops)
-    Z2 = _moderated(model, *_network(model, X, dtype, ops), dtype, ops)
+    Z2, *others = (
+        _moderated(network, *_forward(network, X, dtype, ops), dtype, ops)
+        for network in fitted(model).networks
+    )
+    if others:
+        Z2 = _Z2_of_average(model, [Z2, *others], dtype, ops)
     if model.n_outputs_ > 1 or model.out_activation_ == "softmax":
         return Z2
     return OnnxConcat(OnnxNeg(Z2, **ops), Z2, axis=1, **ops)
 
 
-def _scores_of_average(
+def _Z2_of_average(
     model: TwoLayerSigmoidClassifier, members: list[Any], dtype: Any, ops: Any
 ) -> Any:
-    """The scores that have the mean of the members' probabilities.
+    """The Z2 that has the mean of the members' probabilities.
 
     It is taken in logarithms, so that probabilities near 0 and 1 keep their digits.
     """

@@ -112,7 +112,7 @@ def test_sums_are_those_of_the_engine(
     device = DevicePartition(place, there, layout, output, scales)
     expected = CrossEntropyObjective(local, alpha=2.0)
     objective = CrossEntropyObjective(device, alpha=2.0)
-    drawn = initial_parameters(np.random.RandomState(0), *layout, scales)
+    drawn = initial_parameters(np.random.RandomState(0), layout, scales)
     theta = 2 * expected.from_parameters(drawn)
     cost, gradient = expected.value_and_gradient(theta)
     found = objective.value_and_gradient(theta)

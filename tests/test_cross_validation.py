@@ -35,6 +35,7 @@ from sk_twolayer._cross_validation import (
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION
+from sk_twolayer._fitted import fitted
 from sk_twolayer._labels import are_whole, encode_labels
 from sk_twolayer._lots import MOST_SAMPLES, OF_CLASS, few_rows, project
 from sk_twolayer._samples import Samples
@@ -241,7 +242,7 @@ def test_the_cost_is_that_of_samples_left_out(weighted):
     begun = auto(solver="gd", learning_rate=1e-13, max_iter=1, n_hidden=2)
     with pytest.warns(ConvergenceWarning):
         begun.fit(X, y, weight)
-    start = begun._parameters()
+    start = fitted(begun).parameters
     samples = Samples(X, encode_labels(y), weight)
     costs, total = 0.0, 0.0
     for others, left_out in cut(samples, project(X, scales.scale)):

@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier, network
+from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.moments import standardise
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION, Prior
@@ -34,6 +35,7 @@ from sk_twolayer._evidence.curvature import Curvature
 from sk_twolayer._evidence.jacobian import standardised
 from sk_twolayer._evidence.moderation import choose_moderation, left_out
 from sk_twolayer._evidence.posterior import DensePosterior, LowRankPosterior
+from sk_twolayer._fitted import fitted
 from sk_twolayer._monitor import Monitor, Start
 from sk_twolayer._start import initial_parameters
 from tests.helpers import interrupt_at, make_objective, quick
@@ -67,7 +69,7 @@ def objective_of(X, y, kind, k=2, weight=None, spread=1.0):
         block_rows=64,
     )
     rng = np.random.RandomState(0)
-    start = initial_parameters(rng, X.shape[1], k, outputs, scales)
+    start = initial_parameters(rng, Layout(X.shape[1], k, outputs), scales)
     return objective, spread * objective.from_parameters(start)
 
 
@@ -132,7 +134,7 @@ def test_evidence_and_gamma_match_brute_force(kind, alpha):
     X, y = problem(kind)
     model = quick(n_hidden=2, alpha=alpha).fit(X, y)
     objective, _ = objective_of(X, y, kind)
-    theta = objective.from_parameters(model._parameters())
+    theta = objective.from_parameters(fitted(model).parameters)
     H, _ = brute_force(objective, theta, X, kind)
     # The prior, written out on the weights of the standardised features.
     m, k, K = X.shape[1], 2, model.n_outputs_
@@ -168,7 +170,7 @@ def test_evidence_of_one_neuron_matches_its_integral():
     y = (rng.random(400) < expit(4 * np.tanh(2 * x[:, 0]))).astype(int)
     model = quick(n_hidden=1).set_params(alpha="evidence").fit(x, y)
     objective, _ = objective_of(x, y, "binary", k=1)
-    theta = objective.from_parameters(model._parameters())
+    theta = objective.from_parameters(fitted(model).parameters)
     precision = Prior(objective.layout, "evidence").precision(model.alpha_)
     H, _ = brute_force(objective, theta, x, "binary")
     A = H + np.diag(precision)
@@ -218,7 +220,7 @@ def test_evidence_is_stationary_where_the_search_ends(monkeypatch):
     X, y = nonlinear()
     model = quick(n_hidden=2, alpha="evidence", tol=1e-6, random_state=1).fit(X, y)
     objective, _ = objective_of(X, y, "binary", k=2)
-    theta = objective.from_parameters(model._parameters())
+    theta = objective.from_parameters(fitted(model).parameters)
     prior = Prior(objective.layout, "evidence")
     posterior = Curvature(objective).posterior(theta, prior.precision(model.alpha_))
     gamma = prior.sums(posterior.well_determined)
@@ -443,7 +445,7 @@ def test_moderation_of_one_output():
     model = quick(alpha="evidence").fit(X, y)
     Z2, std = model.decision_function(X, return_std=True)
     np.testing.assert_allclose(
-        Z2, network.forward(X.T, *model._parameters()).Z2[0], rtol=1e-10
+        Z2, network.forward(X.T, *fitted(model).parameters).Z2[0], rtol=1e-10
     )
     least = (1 - model.moderation_) * np.minimum(std**2, model._moderation_limit)
     moderated = Z2 / np.sqrt(1 + np.pi * (std**2 - least) / 8)
@@ -461,7 +463,7 @@ def test_standard_deviation_is_that_of_the_posterior(kind):
     X, y = problem(kind, n=300)
     model = quick(n_hidden=2, alpha="evidence", tol=1e-6).fit(X, y)
     objective, _ = objective_of(X, y, kind)
-    theta = objective.from_parameters(model._parameters())
+    theta = objective.from_parameters(fitted(model).parameters)
     precision = Prior(objective.layout, "evidence").precision(model.alpha_)
     curvature = Curvature(objective)
     laplace = curvature.posterior(theta, precision)
@@ -482,7 +484,7 @@ def test_moderated_probabilities_are_means_over_the_posterior(kind):
     model = quick(n_hidden=2, alpha="evidence").fit(X, y)
     model.moderation_ = 1.0
     objective, _ = objective_of(X, y, kind)
-    theta = objective.from_parameters(model._parameters())
+    theta = objective.from_parameters(fitted(model).parameters)
     _, J = brute_force(objective, theta, X, kind)
     draws = np.random.default_rng(0).normal(size=(4000, len(theta)))
     steps = draws @ model._covariance.root
@@ -497,7 +499,7 @@ def test_moderated_probabilities_are_means_over_the_posterior(kind):
     assert error.max() < (0.12 if kind == "multiclass" else 0.03)
     plain = network.forward(
         X.T,
-        *model._parameters(),
+        *fitted(model).parameters,
         output="softmax" if kind == "multiclass" else "sigmoid",
     ).A2.T
     assert error.mean() < 0.7 * np.abs(plain - means).mean()
@@ -617,12 +619,12 @@ def test_moderation_of_noise_and_of_separate_classes():
     assert separate.moderation_ < 0.3
     # Away from the samples its probabilities know less than its weights say.
     far = X.mean(axis=0) + 5 * (X - X.mean(axis=0))
-    plain = network.forward(far.T, *separate._parameters(), output="softmax").A2.T
+    plain = network.forward(far.T, *fitted(separate).parameters, output="softmax").A2.T
     proba = separate.predict_proba(far)
     assert plain.max(axis=1).mean() > 0.95 and proba.max(axis=1).mean() < 0.85
     # At the samples, without any moderation, they are what the weights say.
     separate.moderation_ = 0.0
-    plain = network.forward(X.T, *separate._parameters(), output="softmax").A2.T
+    plain = network.forward(X.T, *fitted(separate).parameters, output="softmax").A2.T
     np.testing.assert_allclose(separate.predict_proba(X), plain, atol=1e-12)
 
 
@@ -742,7 +744,7 @@ def test_a_committee_of_fixed_alpha(data):
     assert len(model.estimators_) == 3 and model.alpha_ == 1.0
     mean = np.mean([m.predict_proba(X) for m in model.estimators_], axis=0)
     np.testing.assert_allclose(model.predict_proba(X), mean)
-    assert not model._is_moderated
+    assert fitted(model).moderation is None
 
 
 def test_a_number_for_alpha_has_no_evidence(data):
@@ -750,7 +752,7 @@ def test_a_number_for_alpha_has_no_evidence(data):
     model = quick(alpha="ard", max_iter=30).fit(X, y)
     assert {"log_evidence_", "feature_relevance_"} <= vars(model).keys()
     model.set_params(alpha=2.0).fit(X, y)
-    assert model.alpha_ == 2.0 and not model._is_moderated
+    assert model.alpha_ == 2.0 and fitted(model).moderation is None
     gone = [
         "moderation_",
         "log_evidence_",

@@ -24,6 +24,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier, inspection, network
 from sk_twolayer._engine.forward import input_gradients
+from sk_twolayer._fitted import FittedNetwork
 
 matplotlib.use("Agg")
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -314,7 +315,7 @@ def test_after_the_evidence_all_that_looks_at_the_model_sees_what_it_predicts(ki
     if kind == "binary":
         gradient, difference = gradient[:, None], difference[:, 1:]
     np.testing.assert_allclose(gradient[..., 0], difference, rtol=1e-4, atol=1e-7)
-    plain = input_gradients(X, model._parameters(), model.out_activation_)
+    plain = input_gradients(X, FittedNetwork(model).parameters, model.out_activation_)
     assert np.abs(gradient - plain).max() > 1e-3
     # The trace, to its last row.
     pages = inspection.trace(model, X, y)

@@ -7,6 +7,17 @@ import sk_twolayer
 
 ROOT = Path(sk_twolayer.__file__).parent
 FOLDERS = ("_engine", "_evidence", "inspection")
+# Functions may take so many arguments, but for
+MOST_ARGUMENTS = 7
+LONG = {
+    # the estimator's parameters, which scikit-learn wants by name,
+    ("_estimator", "__init__"),
+    ("dask", "__init__"),
+    # scikit-learn's fit with starting weights and with validation data,
+    ("_estimator", "fit"),
+    # and the article's six matrices, as `network` takes them.
+    ("_trace", "from_parameters"),
+}
 
 
 def imports(path):
@@ -71,3 +82,17 @@ def test_levels():
 def test_no_folder_has_a_cycle():
     for folder in FOLDERS:
         assert len(levels(graph(folder))) > 4
+
+
+def test_no_function_takes_many_arguments():
+    found = set()
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                taken = node.args
+                every = [*taken.posonlyargs, *taken.args, *taken.kwonlyargs]
+                every += [each for each in (taken.vararg, taken.kwarg) if each]
+                names = {each.arg for each in every} - {"self", "cls"}
+                if len(names) > MOST_ARGUMENTS:
+                    found.add((path.stem, node.name))
+    assert found == LONG

@@ -243,7 +243,7 @@ def test_classes_and_as_many_labels_are_told_apart():
     Y = np.eye(3, dtype=int)[y]
     for first, then in ((y, Y), (Y, y)):
         model = default().partial_fit(X, first, [0, 1, 2])
-        with pytest.raises(ValueError, match="y must be as in the first call"):
+        with pytest.raises(ValueError, match="give y as in the first call"):
             model.partial_fit(X, then)
 
 

@@ -28,7 +28,8 @@ from sk_twolayer._engine.layers import ForwardPass
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers, _BlasLimit, _Library
-from sk_twolayer._training import Trained, _Run
+from sk_twolayer._monitor import Found
+from sk_twolayer._training import Trained
 from sk_twolayer.network import Parameters
 
 rng = np.random.default_rng(0)
@@ -361,8 +362,8 @@ def _a_run():
     weights = Parameters(*map(np.zeros, [(8, 10), (8, 1), (1, 8), (1, 1)]))
     scales = Standardisation(np.zeros(10), np.ones(10))
     moments = Moments(1.0, np.zeros(10), np.ones(10))
-    trained = Trained(weights, scales, moments, 0.0, [0.0], [], {"alpha_": 1.0})
-    return _Run(trained, 0.0, True)
+    found = Found(np.empty(0), 0.0, 0.0, True, {"alpha_": 1.0})
+    return Trained(weights, scales, moments, found, [0.0])
 
 
 @pytest.mark.parametrize("of_a_thread", [True, False])

@@ -20,8 +20,8 @@ ITERATIONS, SEEDS = 100, 10
 def scaled_by(factor):
     """The starting weights, multiplied."""
 
-    def draw(rng, m, k, n_outputs, standardisation, *options):
-        start = initial_parameters(rng, m, k, n_outputs, standardisation, *options)
+    def draw(rng, layout, standardisation, *options):
+        start = initial_parameters(rng, layout, standardisation, *options)
         center = standardisation.center
         W1, b1 = factor * start.W1, start.b1 + (start.W1 @ center)[:, None]
         b1 = factor * b1 - (W1 @ center)[:, None]

@@ -227,7 +227,6 @@ class _Search:
             max_iter=most,
             tol=0.0,
             report=skipping_first(report),
-            exact_steps=False,
         )
         self.converged = solution.converged
         theta = scaled.theta(solution.theta)
@@ -286,8 +285,7 @@ class _Search:
             max_iter=self._max_iter,
             tol=tol,
             report=report,
-            exact_steps=False,
-            is_bounded=False,
+            is_free=True,
         )
         self.converged = solution.converged
         return self._evaluate(solution.theta, alpha, solution.history[-1])
@@ -324,7 +322,7 @@ class _Search:
             max_iter=min(most, self._max_iter - len(self.history) + 1),
             tol=gtol,
             report=skipping_first(report),
-            exact_steps=False,
+            is_free=True,
         )
         self.converged = solution.converged
         theta = whitened.theta(solution.theta)

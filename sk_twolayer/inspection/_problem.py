@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sk_twolayer._arrays import to_numpy, with_numpy
 from sk_twolayer._estimator import TwoLayerSigmoidClassifier
+from sk_twolayer._fitted import FittedNetwork, fitted
 from sk_twolayer._labels import (
     encode_for_classes,
     encode_labels,
@@ -161,7 +162,8 @@ def problem_of_estimator(estimator: Any, X: Any, y: Any) -> Problem:
             raise ValueError(f"y has {y.shape[1]} columns; it needs {n_outputs}.")
         Y = encode_labels(y).targets.T.astype(float)
     else:
-        targets = encode_for_classes(column_or_1d(y), None, classes).targets
+        labels = FittedNetwork(estimator).labels
+        targets = encode_for_classes(column_or_1d(y), None, labels).targets
         Y = targets[None, :] if binary else np.eye(len(classes))[targets].T
         Y = Y.astype(float)
     if features is None:
@@ -195,7 +197,7 @@ def moderation_of(estimator: Any, X: Any) -> Array | None:
         product with Z2. A committee has none of its own.
     """
     estimator, X, _ = inner_network(estimator, X)
-    if not estimator._is_moderated or hasattr(estimator, "estimators_"):
+    if fitted(estimator).moderation is None:
         return None
     moderated = estimator.decision_function(X)
     Z2, _ = estimator.decision_function(X, return_std=True)
