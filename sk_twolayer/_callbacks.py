@@ -13,6 +13,9 @@ from typing import Any
 
 from sk_twolayer._compat import callback_context, has_callbacks
 
+# Of a network (parameters, standardisation and moments) and of what is known of alpha.
+Attributes = Callable[[tuple[Any, Any, Any], dict[str, Any]], dict[str, Any]]
+
 
 def callback_data(X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:
     """What `fit` was given, for the hooks that ask for it."""
@@ -29,17 +32,21 @@ class Callbacks:
         The one being fitted.
     data : dict
         X, y and metadata, for the hooks that ask for them.
-    max_iter : int
-        Most iterations of a start.
-    n_init : int
-        Starts.
+    attributes : callable
+        Gives the fitted attributes of a network, and of what is known of alpha.
+
+    Attributes
+    ----------
+    attributes : callable
+        As given.
     """
 
     def __init__(
-        self, estimator: Any, data: dict[str, Any], max_iter: int, n_init: int
+        self, estimator: Any, data: dict[str, Any], attributes: Attributes
     ) -> None:
-        self._told = {"estimator": estimator, **data}
-        self._several, self._most = n_init > 1, max_iter + 1
+        self._told, self.attributes = {"estimator": estimator, **data}, attributes
+        n_init, self._most = estimator.n_init, estimator.max_iter + 1
+        self._several = n_init > 1
         self._root = callback_context(
             estimator,
             max_subtasks=n_init if self._several else self._most,

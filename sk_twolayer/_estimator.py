@@ -2,7 +2,7 @@
 
 Everything scikit-learn asks for is here, and nothing else: parameters are checked, X and
 y made into what `_training` takes, what it gives stored as attributes, and predictions
-asked of the engine with these attributes alone. A fit that raises leaves the model as it
+asked of `_fitted`, which reads these attributes alone. A fit that raises leaves the model as it
 was.
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
@@ -26,12 +27,11 @@ from sk_twolayer._arrays import (
     canonical,
     is_foreign,
     like_its_input,
-    moved,
     place_of,
     to_numpy,
     with_numpy,
 )
-from sk_twolayer._callbacks import Callbacks, callback_data
+from sk_twolayer._callbacks import Attributes, Callbacks, callback_data
 from sk_twolayer._compat import (
     FOLLOWS_ARRAYS,
     CallbackSupportMixin,
@@ -48,11 +48,9 @@ from sk_twolayer._ecosystem import (
     mlp_with,
     to_plain,
 )
-from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.on_device import Device
-from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._evidence.curvature import most_neurons
-from sk_twolayer._fitted import FittedNetwork, fitted
+from sk_twolayer._fitted import FittedNetwork, attributes_of, fitted
 from sk_twolayer._labels import (
     Labels,
     are_whole,
@@ -470,7 +468,6 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             model as sure as that many samples would.
         """
         with self._unchanged_on_error():
-            self.__dict__.update(with_numpy(self).__dict__)
             settings = self._settings()
             searches = self.solver == "lbfgs" and not self.early_stopping
             if settings.by_evidence and not searches:
@@ -484,23 +481,19 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             settings = settings._replace(n_hidden=k)
             initial = self._initial(k, samples.m, labels, coef_init, intercept_init)
             validation = self._validation(labels, X_val, y_val, sample_weight_val)
-            callbacks = Callbacks(self, data, self.max_iter, self.n_init)
+            attributes = partial(attributes_of, labels, (X, y))
+            callbacks = Callbacks(self, data, attributes)
             runs = train(
                 samples,
                 validation,
                 settings,
                 check_random_state(self.random_state),
-                Initial(
-                    initial, getattr(self, "alpha_", None) if self.warm_start else None
-                ),
+                initial,
                 callbacks,
-                lambda *network: moved(
-                    self._network_attributes(labels, *network), X, y
-                ),
             )
-            self._store(labels, runs[0], X, y)
+            self._store(runs[0], attributes)
             if self.committee:
-                self.estimators_ = [self._member(labels, run, X, y) for run in runs]
+                self.estimators_ = [self._member(run, attributes) for run in runs]
             callbacks.end()
         return self
 
@@ -544,7 +537,6 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             used; the model is then left as it was.
         """
         with self._unchanged_on_error():
-            self.__dict__.update(with_numpy(self).__dict__)
             known, so_far = None, None
             if hasattr(self, "W1_"):
                 network = FittedNetwork(self)
@@ -584,7 +576,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             history = getattr(self, "loss_curve_", [])[1 - CURVE_LENGTH :]
             n_iter = getattr(self, "n_iter_", 0)
             trained = trained._replace(history=history + trained.history)
-            self._store(labels, trained, X, y)
+            self._store(trained, partial(attributes_of, labels, (X, y)))
             self.n_iter_ = n_iter + 1
             self._optimizer, self._rng = trained.optimizer, rng
         return self
@@ -706,8 +698,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     def _initial(
         self, k: int, m: int, labels: Labels, coef_init: Any, intercept_init: Any
-    ) -> list[Parameters]:
-        """Weights to start from, checked; none where they are to be drawn."""
+    ) -> Initial:
+        """Weights to start from, checked, if they are not to be drawn; and alpha."""
+        alpha = getattr(self, "alpha_", None) if self.warm_start else None
         if coef_init is not None or intercept_init is not None:
             if coef_init is None or intercept_init is None:
                 raise ValueError("coef_init and intercept_init go together: give both.")
@@ -725,7 +718,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             starts = [network.parameters for network in networks]
             source = "warm_start=True"
         else:
-            return []
+            return Initial([], alpha)
         outputs = labels.n_outputs
         needed = (k, m), (k, 1), (outputs, k), (outputs, 1)
         for given in starts:
@@ -739,62 +732,28 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                     )
                 if not np.isfinite(value).all():
                     raise ValueError(f"{source}: {name} has NaN or infinite entries.")
-        return starts
+        return Initial(starts, alpha)
 
     def _settings(self) -> Settings:
         return Settings(*(getattr(self, name) for name in Settings._fields))
 
-    def _network_attributes(
-        self,
-        labels: Labels,
-        parameters: Parameters,
-        standardisation: Standardisation,
-        moments: Moments,
-        found: dict[str, Any],
-    ) -> dict[str, Any]:
-        """What `predict` needs, as attributes, and what is known of alpha so far."""
-        names = {} if labels.names is None else {"label_names_": labels.names}
-        if "feature_relevance_" in found:
-            # No sample says anything of the weights of a constant feature.
-            found["feature_relevance_"][moments.deviation == 0] = 0
-        return {
-            "_covariance": None,
-            **found,
-            **names,
-            **{f"{name}_": value for name, value in parameters._asdict().items()},
-            "classes_": labels.classes,
-            "n_outputs_": labels.n_outputs,
-            "out_activation_": labels.activation,
-            "_standardisation": standardisation,
-            # A plain tuple, so that a saved model holds no type more.
-            "_moments": tuple(moments),
-        }
-
-    def _store(self, labels: Labels, trained: Trained, X: Any, y: Any) -> None:
-        """Fitted attributes, which go where X and y are."""
+    def _store(self, trained: Trained, attributes: Attributes) -> None:
         for stale in OPTIONAL:
             self.__dict__.pop(stale, None)
-        attributes = self._network_attributes(
-            labels,
-            trained.parameters,
-            trained.standardisation,
-            trained.moments,
-            trained.found.attributes,
-        )
-        self.__dict__.update(moved(attributes, X, y))
-        if trained.validation_history:
-            self.validation_loss_curve_ = trained.validation_history
-        self.n_iter_ = len(trained.history) - 1
-        self.loss_curve_ = trained.history
-        self.loss_ = trained.found.cost
+        found, curve = trained.found, trained.validation_history
+        self.__dict__.update(attributes(trained[:3], found.attributes))
+        self.loss_curve_, self.loss_ = trained.history, found.cost
+        self.n_iter_ = len(self.loss_curve_) - 1
+        if curve:
+            self.validation_loss_curve_ = curve
 
     def _member(
-        self, labels: Labels, trained: Trained, X: Any, y: Any
+        self, trained: Trained, attributes: Attributes
     ) -> TwoLayerSigmoidClassifier:
         """One network of a committee."""
         member: TwoLayerSigmoidClassifier = clone(self)
         member.set_params(n_init=1, committee=False)
-        member._store(labels, trained, X, y)
+        member._store(trained, attributes)
         for name in ("n_features_in_", "feature_names_in_"):
             if hasattr(self, name):
                 setattr(member, name, getattr(self, name))
@@ -820,8 +779,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
-        """Put every attribute back where the body raises."""
+        """Have NumPy's attributes, and put every one back where the body raises."""
         before = dict(self.__dict__)
+        self.__dict__.update(with_numpy(self).__dict__)
         try:
             yield
         except BaseException:

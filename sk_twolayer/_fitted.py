@@ -20,11 +20,12 @@ from scipy.special import expit
 from sklearn.utils import assert_all_finite
 from sklearn.utils.validation import check_is_fitted
 
-from sk_twolayer._arrays import with_numpy
+from sk_twolayer._arrays import moved, with_numpy
 from sk_twolayer._engine.forward import GRADIENT_ROWS, Network, input_gradients
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.on_device import Device, DeviceNetwork
 from sk_twolayer._engine.outputs import choose_output
+from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
 from sk_twolayer._evidence.predictive import (
     Moderation,
@@ -258,6 +259,36 @@ class Committee(NamedTuple):
 
     def _decision(self, X: Any) -> Array:
         return self.networks[0].output.decision(self.predict_log_proba(X))
+
+
+def attributes_of(
+    labels: Labels,
+    like: tuple[Any, Any],
+    network: tuple[Parameters, Standardisation, Moments],
+    found: dict[str, Any],
+) -> dict[str, Any]:
+    """What `FittedNetwork` reads, and what is known of alpha, as a model's attributes.
+
+    `like` are X and y: the attributes go where these are.
+    """
+    parameters, standardisation, moments = network
+    if "feature_relevance_" in found:
+        # No sample says anything of the weights of a constant feature.
+        found["feature_relevance_"][moments.deviation == 0] = 0
+    attributes = {
+        "_covariance": None,
+        **found,
+        **{f"{name}_": value for name, value in parameters._asdict().items()},
+        "classes_": labels.classes,
+        "n_outputs_": labels.n_outputs,
+        "out_activation_": labels.activation,
+        "_standardisation": standardisation,
+        # A plain tuple, so that a saved model holds no type more.
+        "_moments": tuple(moments),
+    }
+    if labels.names is not None:
+        attributes["label_names_"] = labels.names
+    return moved(attributes, *like)
 
 
 def fitted(model: Any) -> FittedNetwork | Committee:

@@ -79,12 +79,11 @@ def initial_parameters(
         bound_W1 = bound_b1 / np.sqrt(m)
     bound2 = np.sqrt(2 / (k + n_outputs))
     V1 = rng.uniform(-bound_W1, bound_W1, (k, m))
-    if signs is not None:
-        V1 = np.where(signs == 0, V1, signs * np.abs(V1))
-    first = stacked(V1, rng.uniform(-bound_b1, bound_b1, (k, 1)))
-    standardisation.fold(first)
+    c1 = rng.uniform(-bound_b1, bound_b1, (k, 1))
     W2 = rng.uniform(-bound2, bound2, (n_outputs, k))
     if signs is not None:
-        W2 = np.abs(W2)
+        V1, W2 = np.where(signs == 0, V1, signs * np.abs(V1)), np.abs(W2)
+    first = stacked(V1, c1)
+    standardisation.fold(first)
     b2 = offset - 0.5 * W2.sum(axis=1, keepdims=True)
     return Parameters(first[:-1].T.copy(), first[-1][:, None].copy(), W2, b2)

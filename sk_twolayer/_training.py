@@ -9,7 +9,7 @@ standardisation. Which way that is, is decided once, in `train`.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -54,12 +54,6 @@ def count_neurons(n_samples: float) -> int:
     """Hidden neurons for so many samples: docs/benchmarks/curves.py judges it."""
     more = FEWEST_NEURONS * (n_samples / NEURONS_GROW_FROM) ** 0.5
     return int(np.clip(more, FEWEST_NEURONS, MOST_NEURONS))
-
-
-# Fitted attributes that belong to parameters, and to what is found of alpha so far.
-Attributes = Callable[
-    [Parameters, Standardisation, Moments, dict[str, Any]], dict[str, Any]
-]
 
 
 class Initial(NamedTuple):
@@ -151,7 +145,6 @@ class _Task(NamedTuple):
     scales: Standardisation
     strategy: AlphaStrategy
     callbacks: Callbacks
-    attributes: Attributes
 
 
 class _Begin(NamedTuple):
@@ -170,7 +163,6 @@ def train(
     rng: np.random.RandomState,
     initial: Initial,
     callbacks: Callbacks,
-    attributes: Attributes,
 ) -> list[Trained]:
     """Train from one or several starts.
 
@@ -188,8 +180,6 @@ def train(
         What an earlier fit, or the caller, begins with.
     callbacks : Callbacks
         The estimator's callbacks.
-    attributes : callable
-        Gives fitted attributes, for callbacks.
 
     Returns
     -------
@@ -230,9 +220,7 @@ def train(
         strategy = EvidenceMaximisation(
             str(settings.alpha), initial.alpha, settings.max_iter, settings.tol
         )
-    task = _Task(
-        samples, validation, settings, moments, scales, strategy, callbacks, attributes
-    )
+    task = _Task(samples, validation, settings, moments, scales, strategy, callbacks)
     workers = samples.workers(settings.n_hidden, settings.n_jobs)
     work = samples.work(settings.n_hidden)
     if settings.n_init > 1 and workers.n_threads == 1 and work > PARALLEL_STARTS_WORK:
@@ -384,7 +372,8 @@ def _run(task: _Task, start: _Begin, workers: Workers) -> Trained:
 
     def attributes(theta: Array) -> dict[str, Any]:
         parameters = objective.to_parameters(theta)
-        return task.attributes(parameters, scales, task.moments, monitor.found)
+        network = parameters, scales, task.moments
+        return task.callbacks.attributes(network, monitor.found)
 
     hooks = task.callbacks.start(start.number, attributes)
     monitor = Monitor(

@@ -18,6 +18,7 @@ from sk_twolayer._evidence import laplace as _laplace
 from sk_twolayer._evidence.covariance import SketchedCovariance
 from sk_twolayer._evidence.jacobian import jacobian_rows, standardised
 from sk_twolayer._evidence.predictive import interval
+from sk_twolayer._fitted import fitted
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 X, TRUE = np.random.RandomState(0).normal(size=(2, 150, 3))
@@ -146,7 +147,7 @@ def test_with_all_vectors_it_is_laplace_s(kind, monkeypatch):
     J = jacobian_rows(samples, T, model.W2_, np.broadcast_to(np.eye(K), (150, K, K)))
     J = J.reshape(150, K, -1)
     Z2 = np.reshape(model.decision_function(X, return_std=True)[0], (150, K))
-    output = model._output()
+    output = fitted(model).output
     first = np.broadcast_to(model.alpha_[:-1, None], (3, k)).ravel()
     b1, b2 = np.full(k, 0.25), np.full(K, 0.01)
     D = np.concatenate([first, b1, np.full(k * K, model.alpha_[-1]), b2])

@@ -17,8 +17,9 @@ BOXES = {
     "onnx": (9.2, 7.15, 3.6, 0.75, "teaches skl2onnx"),
     "_estimator": (0.6, 6.05, 12.2, 0.75, "checks X, y, parameters; keeps W1_ … b2_"),
     "_training": (0.6, 4.95, 5.4, 0.75, "starts, split, choose(…): the best run"),
-    "_device_samples": (6.2, 4.95, 2.4, 0.75, "arrays on a GPU"),
-    "_ecosystem": (9.2, 4.95, 3.6, 0.75, "saved models, importances"),
+    "_device_samples": (6.2, 4.95, 1.9, 0.75, "arrays on a GPU"),
+    "_fitted": (8.3, 4.95, 2.7, 0.75, "a network or a committee"),
+    "_ecosystem": (11.2, 4.95, 1.6, 0.75, "saved models"),
     "_samples": (0.6, 3.98, 1.55, 0.62, "what data answer"),
     "_start": (0.6, 3.3, 1.55, 0.62, "first weights"),
     "_alpha": (2.3, 3.98, 1.0, 0.62, "a number"),
@@ -62,6 +63,8 @@ ROOMS = {
 # From, to, and what is written beside.
 ARROWS = [
     ((3.3, 6.05), (3.3, 5.73), "samples"),
+    ((9.65, 6.05), (9.65, 5.73), "samples"),
+    ((9.0, 4.95), (9.0, 4.63), "T, Z2"),
     ((1.3, 4.95), (1.3, 4.63), "moments"),
     ((2.8, 4.95), (2.8, 4.63), "choose(objective, start, monitor)"),
     ((4.4, 3.3), (4.4, 2.98), "θ ↓   cost, gradient ↑"),
@@ -103,11 +106,10 @@ def main():
         ax.annotate("", head, tail, arrowprops=arrow)
         middle = (tail[1] + head[1]) / 2
         ax.text(tail[0] + 0.1, middle, label, fontsize=8, va="center", color="#333333")
-    # predict_proba goes past training, straight to the forward pass.
-    ax.plot([8.95, 8.95, 13.05, 13.05], [6.05, 5.84, 5.84, 3.13], color="#555555", lw=1)
+    # predict_proba goes past training, to what was fitted and on to the forward pass.
+    ax.plot([10.5, 10.5, 13.05, 13.05], [4.95, 4.78, 4.78, 3.13], color="#555555", lw=1)
     ax.plot([13.05, 9.5], [3.13, 3.13], color="#555555", lw=1)
     ax.annotate("", (9.5, 2.98), (9.5, 3.13), arrowprops=arrow)
-    ax.text(8.85, 5.93, "samples", fontsize=8, va="center", ha="right", color="#333333")
     ax.text(5.6, 6.93, "fit(X, y)", ha="center", va="bottom", family="monospace")
     ax.text(7.6, 6.93, "predict_proba(X)", ha="center", va="bottom", family="monospace")
     ax.set(xlim=(0, 13.3), ylim=(0.4, 8.05))
