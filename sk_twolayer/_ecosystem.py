@@ -7,19 +7,14 @@ module's; so modules may move, and who loads a model by skops has one type to tr
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
 from sk_twolayer._engine.standardisation import Standardisation
-from sk_twolayer._evidence.covariance import (
-    LowRankCovariance,
-    PairedCovariance,
-    RootCovariance,
-    SketchedCovariance,
-)
+from sk_twolayer._evidence.covariance import Covariance
 from sk_twolayer._solvers import Adam, Momentum
 from sk_twolayer.network import Parameters
 
@@ -31,15 +26,7 @@ TRUSTED_TYPES = ["sk_twolayer._estimator.TwoLayerSigmoidClassifier"]
 KEPT_PLAIN = ("_standardisation", "_covariance", "_optimizer")
 TYPES: dict[str, Any] = {
     kept.__name__: kept
-    for kept in (
-        Standardisation,
-        RootCovariance,
-        PairedCovariance,
-        LowRankCovariance,
-        SketchedCovariance,
-        Adam,
-        Momentum,
-    )
+    for kept in (Standardisation, *get_args(Covariance), Adam, Momentum)
 }
 
 

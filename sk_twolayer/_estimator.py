@@ -43,11 +43,7 @@ from sk_twolayer._compat import (
     fit_context,
 )
 from sk_twolayer._device_samples import DeviceSamples
-from sk_twolayer._ecosystem import (
-    from_plain,
-    mlp_with,
-    to_plain,
-)
+from sk_twolayer._ecosystem import from_plain, mlp_with, to_plain
 from sk_twolayer._engine.on_device import Device
 from sk_twolayer._evidence.curvature import most_neurons
 from sk_twolayer._fitted import FittedNetwork, attributes_of, fitted
@@ -483,14 +479,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             validation = self._validation(labels, X_val, y_val, sample_weight_val)
             attributes = partial(attributes_of, labels, (X, y))
             callbacks = Callbacks(self, data, attributes)
-            runs = train(
-                samples,
-                validation,
-                settings,
-                check_random_state(self.random_state),
-                initial,
-                callbacks,
-            )
+            rng = check_random_state(self.random_state)
+            runs = train(samples, validation, settings, rng, initial, callbacks)
             self._store(runs[0], attributes)
             if self.committee:
                 self.estimators_ = [self._member(run, attributes) for run in runs]
@@ -566,12 +556,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             rng = copy.deepcopy(getattr(self, "_rng", None))
             rng = rng or check_random_state(self.random_state)
             k = self._count_hidden(samples, True)
-            trained = train_more(
-                samples,
-                self._settings()._replace(n_hidden=k),
-                rng,
-                so_far,
-            )
+            settings = self._settings()._replace(n_hidden=k)
+            trained = train_more(samples, settings, rng, so_far)
             # Of a stream without end a curve has an end, and a call one length.
             history = getattr(self, "loss_curve_", [])[1 - CURVE_LENGTH :]
             n_iter = getattr(self, "n_iter_", 0)

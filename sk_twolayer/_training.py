@@ -101,17 +101,14 @@ class Trained(NamedTuple):
     optimizer: Optimizer | None = None
 
     def is_finite(self) -> bool:
-        """Whether parameters and cost are, also in the variables of predictions."""
+        """Whether the cost and the weights are, in the variables of predictions."""
         (k, m), K = self.parameters.W1.shape, len(self.parameters.W2)
         # W1 and the means may be finite, and their product not.
         with np.errstate(over="ignore", invalid="ignore"):
             theta = Layout(m, k, K).from_parameters(
                 self.parameters, self.standardisation
             )
-        return all(
-            bool(np.isfinite(p).all())
-            for p in (*self.parameters, theta, self.found.cost)
-        )
+        return bool(np.isfinite(theta).all() and np.isfinite(self.found.cost))
 
 
 class SoFar(NamedTuple):
@@ -241,18 +238,9 @@ def train(
                     break
     finite = [run for run in runs if run.is_finite()]
     if not finite:
-        raise ValueError(
-            f"Training with solver={settings.solver!r} ended in non-finite weights "
-            f"or cost{_remedy(settings)}."
-        )
+        raise _not_finite("Training", settings)
     finite.sort(key=lambda run: run.found.judged)
-    if any(run.found.interrupted for run in runs):
-        complaint: str | None = (
-            f"Training was interrupted after {len(finite[0].history) - 1} "
-            "iterations; the model keeps the best weights found until then."
-        )
-    else:
-        complaint = _complaint(finite[0], settings, constant)
+    complaint = _complaint(finite, settings, constant)
     if complaint is not None:
         warnings.warn(complaint, ConvergenceWarning, stacklevel=4)
     return [_with_covariance(run, samples, settings) for run in finite]
@@ -341,10 +329,7 @@ def train_more(
     found = Found(theta, cost, cost, True, {"alpha_": settings.fixed_alpha})
     trained = Trained(parameters, scales, moments, found, [cost], optimizer=stepper)
     if not trained.is_finite():
-        raise ValueError(
-            f"partial_fit with solver={settings.solver!r} ended in non-finite weights "
-            f"or cost{_remedy(settings)}."
-        )
+        raise _not_finite("partial_fit", settings)
     return trained
 
 
@@ -428,6 +413,13 @@ def _title(settings: Settings, index: int) -> str | None:
     return f"[{settings.solver}{start}]"
 
 
+def _not_finite(what: str, settings: Settings) -> ValueError:
+    return ValueError(
+        f"{what} with solver={settings.solver!r} ended in non-finite weights or cost"
+        f"{_remedy(settings)}."
+    )
+
+
 def _remedy(settings: Settings) -> str:
     """What to do where the cost rises."""
     if settings.solver == "lbfgs":
@@ -448,10 +440,16 @@ def _or_scale(settings: Settings) -> str:
     return ", or scale the features (StandardScaler)" if is_raw else ""
 
 
-def _complaint(best: Trained, settings: Settings, constant: float) -> str | None:
-    """What is to be said of how training ended; None where all is well."""
+def _complaint(runs: list[Trained], settings: Settings, constant: float) -> str | None:
+    """What is to be said of how training ended, the best first; None if all is well."""
+    best = runs[0]
     found, held_out = best.found, best.validation_history
     curve = held_out or best.history
+    if any(run.found.interrupted for run in runs):
+        return (
+            f"Training was interrupted after {len(best.history) - 1} "
+            "iterations; the model keeps the best weights found until then."
+        )
     # Each iteration of L-BFGS lowers the training cost, if only by rounding.
     may_rise = settings.solver != "lbfgs" or settings.early_stopping
     # The searches for alpha look for such an end themselves.
