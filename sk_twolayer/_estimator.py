@@ -49,13 +49,12 @@ from sk_twolayer._evidence.curvature import most_neurons
 from sk_twolayer._fitted import FittedNetwork, attributes_of, fitted
 from sk_twolayer._labels import (
     Labels,
+    WeightSums,
     are_whole,
     encode_for_classes,
     encode_labels,
     label_names,
     plain_labels,
-    relative_size,
-    rows_that_count,
     warn_of_size,
     weigh_samples,
 )
@@ -551,7 +550,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
                 )
             samples_X, samples_y = self._validate(X, y, reset=known is None)
             labels = encode_for_classes(samples_y, classes, known, label_names(y))
-            samples = self._weigh(samples_X, labels, sample_weight, partial=True)
+            samples = self._weigh(samples_X, labels, sample_weight, is_stream=True)
             # A copy: if the call fails, the generator is where it was.
             rng = copy.deepcopy(getattr(self, "_rng", None))
             rng = rng or check_random_state(self.random_state)
@@ -623,7 +622,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
             raise ValueError(f"X_val, y_val, sample_weight_val: {error}") from error
 
     def _weigh(
-        self, X: Any, labels: Labels, sample_weight: Any, partial: bool = False
+        self, X: Any, labels: Labels, sample_weight: Any, is_stream: bool = False
     ) -> Samples:
         """Samples with the product of their weights and their classes'."""
         if sample_weight is not None:
@@ -637,17 +636,23 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         weight = weigh_samples(labels, self.class_weight, sample_weight)
         are_counts = sample_weight is not None and are_whole(sample_weight)
         counts = sample_weight if are_counts else None
-        if weight is not None:
-            size = relative_size(weight, counts)
-            if size is not None and not partial:
-                weight = weight / weight.max()
-                weight *= size / weight.sum()
-            elif size is not None and not hasattr(self, "W1_"):
-                warn_of_size(weight)
         kind = Samples if place_of(X) is None else DeviceSamples
         samples = kind(X, labels, weight, self._signs(labels), counts)
-        rows = None if weight is None else rows_that_count(weight)
-        return samples if rows is None else samples.take(rows)
+        if weight is None:
+            return samples
+        sums = WeightSums.of(weight, counts)
+        if sums is None:
+            raise ValueError(
+                "sample_weight and class_weight leave no sample with a weight above 0."
+            )
+        size = sums.size(are_counts)
+        if size is not None and not is_stream:
+            weight = weight / weight.max()
+            samples = samples._replace(weight=weight * (size / weight.sum()))
+        elif size is not None and not hasattr(self, "W1_"):
+            warn_of_size(weight)
+        kept = weight > 0
+        return samples if kept.all() else samples.take(np.flatnonzero(kept))
 
     def _signs(self, labels: Labels) -> Array | None:
         """Each feature's monotonic constraint; None where there is none."""

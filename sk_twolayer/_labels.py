@@ -381,7 +381,13 @@ class WeightSums(NamedTuple):
     def size(self, are_counts: bool) -> float | None:
         """Number of samples that the weights stand for; None where they are counts.
 
-        `are_counts` is whether the caller's own are whole numbers.
+        `are_counts` is whether the caller's own are whole numbers. These are counts: so
+        often is the row repeated. Others are taken for counts while their sum is near
+        the number of samples, as scikit-learn's linear models take them. Where it is
+        far they can only be relative, and scikit-learn's glossary has such weights mean
+        the same at any scale: (sum w)^2 / sum w^2, that is n where all are equal.
+        Source: Kish (1965), Survey Sampling: as many samples of equal weights say as
+        much.
         """
         if are_counts and self.rows / self.n > VERY_FAR:
             warnings.warn(
@@ -396,32 +402,6 @@ class WeightSums(NamedTuple):
         if self.whole or 1 / FAR <= mean <= FAR:
             return None
         return self.first * (self.first / self.second)
-
-
-def relative_size(weight: Array, counts: Array | None) -> float | None:
-    """Number of samples that weights stand for which are no counts.
-
-    Whole numbers are counts: so often is the row repeated. Others are taken for counts
-    while their sum is near the number of samples, as scikit-learn's linear models take
-    them. Where it is far they can only be relative, and scikit-learn's glossary has
-    such weights mean the same at any scale.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (n,), float64
-        What `weigh_samples` returned.
-    counts : ndarray of shape (n,), float64, or None
-        Weights of the samples alone, where all are whole numbers.
-
-    Returns
-    -------
-    float or None
-        (sum w)^2 / sum w^2, that is n where all are equal; None where the weights are
-        counts. Source: Kish (1965), Survey Sampling: as many samples of equal weights
-        say as much.
-    """
-    sums = WeightSums.of(weight, counts)
-    return None if sums is None else sums.size(counts is not None)
 
 
 def are_whole(weight: Array) -> bool:
@@ -439,13 +419,3 @@ def warn_of_size(weight: Array) -> None:
         UserWarning,
         stacklevel=5,
     )
-
-
-def rows_that_count(sample_weight: Array) -> Array | None:
-    """Rows of a weight above 0; None where all are, a ValueError where none is."""
-    kept = sample_weight > 0
-    if not kept.any():
-        raise ValueError(
-            "sample_weight and class_weight leave no sample with a weight above 0."
-        )
-    return None if kept.all() else np.flatnonzero(kept)

@@ -165,8 +165,11 @@ def test_a_surveys_weights_are_not_a_population_of_samples():
     weight = 1 / probability[drawn]
     model = TwoLayerSigmoidClassifier(random_state=0)
     loss = log_loss(y, model.fit(X[drawn], y[drawn], weight).predict_proba(X))
-    with pytest.warns(UserWarning, match=r"497 samples count as 79027\..*_weight.sum"):
+    message = r"497 samples count as 79027\..*_weight.sum"
+    with pytest.warns(UserWarning, match=message) as caught:
         model.set_params(max_iter=200).fit(X[drawn], y[drawn], np.ceil(4 * weight))
+    # It points at the line above, and not into scikit-learn.
+    assert __file__ in [warning.filename for warning in caught]
     assert loss < 0.8 * log_loss(y, model.predict_proba(X))
 
 
