@@ -65,10 +65,8 @@ class FittedNetwork:
     def __init__(self, model: Any) -> None:
         model = with_numpy(model)
         self.parameters = Parameters(model.W1_, model.b1_, model.W2_, model.b2_)
-        self.standardisation, self.covariance = (
-            model._standardisation,
-            model._covariance,
-        )
+        self.standardisation = model._standardisation
+        self.covariance = model._covariance
         self.labels = Labels(
             model.classes_,
             np.empty(0),
