@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._arrays import place_of
 from sk_twolayer._engine.blocks import Block
@@ -28,8 +27,7 @@ from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
 from sk_twolayer._lots import MOST_SAMPLES, few_rows, line_of
 from sk_twolayer._samples import Samples
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 
 class DeviceSamples(Samples):

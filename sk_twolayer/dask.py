@@ -20,14 +20,13 @@ from contextlib import contextmanager
 from copy import copy
 from functools import partial, reduce
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import dask
 import dask.array as da
 import numpy as np
 from dask import delayed, is_dask_collection
 from distributed import Client, Future, get_client, get_worker, wait
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils import check_X_y
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -69,9 +68,7 @@ from sk_twolayer._lots import (
     weights_of,
 )
 from sk_twolayer._samples import Samples
-
-Array = NDArray[Any]
-Result = TypeVar("Result")
+from sk_twolayer._typing import Array, Result
 
 __all__ = ["DaskTwoLayerSigmoidClassifier"]
 

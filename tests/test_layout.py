@@ -74,7 +74,7 @@ def test_levels():
     assert found["_engine"] < found["_evidence"] < found["_estimator"] < found["onnx"]
     # The ways to choose alpha do not know each other, nor inspection how to train.
     assert "_evidence" not in graph()["_cross_validation"]
-    assert graph()["_engine"] <= {"network", "_compat"}
+    assert graph()["_engine"] <= {"network", "_compat", "_typing"}
     assert not graph()["_solvers"]
     assert not {"_engine", "_evidence", "_training"} & graph()["inspection"]
 

@@ -11,13 +11,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from sk_twolayer._engine.outputs import Output
 from sk_twolayer._engine.standardisation import Loading
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # A worker's buffers should stay in a core's second-level cache, beside what passes
 # through it. Threads hand Python's lock over between array operations, which costs

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit, softmax
 
@@ -19,9 +18,8 @@ from sk_twolayer._engine.layers import Folding, ForwardPass
 from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers, share
+from sk_twolayer._typing import Array
 from sk_twolayer.network import Parameters
-
-Array = NDArray[Any]
 
 GRADIENT_ROWS = 1024
 NO_TARGETS = np.empty(0)

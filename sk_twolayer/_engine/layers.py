@@ -13,13 +13,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.blocks import Block, Rows, aligned, with_ones
 from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.standardisation import Loading, Standardisation
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 
 class Layers(NamedTuple):

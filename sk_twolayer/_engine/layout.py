@@ -9,15 +9,13 @@ inputs that are centred and scaled, the features by it and the hidden activation
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._typing import Array
 from sk_twolayer.network import Parameters
-
-Array = NDArray[Any]
 
 
 class Layout(NamedTuple):

@@ -10,13 +10,11 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sk_twolayer._engine.standardisation import Standardisation
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 MOMENT_ROWS = 4096
 # Part of a feature's variance that is left by its farthest value, if that is alone.

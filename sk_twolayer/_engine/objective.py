@@ -10,19 +10,16 @@ and who sums over them, is `partition`'s: here is what theta means.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.layout import turned
 from sk_twolayer._engine.on_device import DevicePartition
 from sk_twolayer._engine.partition import Add, Partition, SumsOverSamples
 from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._typing import Array, Result
 from sk_twolayer.network import Parameters
-
-Array = NDArray[Any]
-Result = TypeVar("Result")
 
 
 class CrossEntropyObjective:

@@ -11,10 +11,9 @@ sums these are, and is no substitute for it on a CPU.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._compat import convert_to_numpy
 from sk_twolayer._engine.blocks import Block
@@ -25,10 +24,9 @@ from sk_twolayer._engine.outputs import Output, Softmax
 from sk_twolayer._engine.partition import Add
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers
+from sk_twolayer._typing import Array, Result
 from sk_twolayer.network import Parameters
 
-Array = NDArray[Any]
-Result = TypeVar("Result")
 Rows = Any
 
 # What is made of a block's rows takes so many bytes: on a CPU it should stay in the

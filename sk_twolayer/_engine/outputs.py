@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax
 
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # Log-odds of what is certain, in the precision of any float.
 CERTAIN = 1e4

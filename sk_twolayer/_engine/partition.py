@@ -15,10 +15,9 @@ order nor which place has which is seen in the sum.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from sk_twolayer._engine.blocks import (
@@ -36,9 +35,8 @@ from sk_twolayer._engine.outputs import Output
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.sums import BlockSums, make_sums
 from sk_twolayer._engine.threads import Workers, share
+from sk_twolayer._typing import Array, Result
 
-Array = NDArray[Any]
-Result = TypeVar("Result")
 Add = Callable[[Block, Array, Array, Result], None]
 
 

@@ -12,11 +12,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.layout import Layout
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # Precisions of the biases: b1's deviation is 2 where the features are standardised, as
 # wide as Z1 itself is at the start; b2's, where every neuron is at 1/2, is 10 nats.

@@ -15,9 +15,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # Distance of a feature's mean from 0, in its deviations, above which features are
 # centred as they are loaded, by the bytes of a number. Products of raw features round

@@ -15,13 +15,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.blocks import Block, Group, Rows, aligned, chunks
 from sk_twolayer._engine.layers import Folding, ForwardPass, Layers
 from sk_twolayer._engine.outputs import BinarySigmoid, Output
+from sk_twolayer._typing import Array
 
-Array = NDArray[Any]
 Products = tuple[tuple[Array, Array, Array], ...]
 
 

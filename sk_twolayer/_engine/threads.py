@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
-from typing import Any, TypeVar
+from typing import Any
 
 from joblib import cpu_count
 from scipy.sparse import issparse
@@ -24,8 +24,7 @@ from threadpoolctl import ThreadpoolController
 from threadpoolctl import __version__ as threadpoolctl_version
 
 from sk_twolayer._compat import get_active_backend, parse_version
-
-Result = TypeVar("Result")
+from sk_twolayer._typing import Result
 
 # Multiply-adds of an evaluation for each thread, below which another one costs more
 # than it gives (handing over takes about 0.2 ms), by the bytes of a number.

@@ -9,15 +9,11 @@ the terms of `jacobian`, X (b, m + 1) beside a 1, T (b, k) and W2 (K, k), and gi
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from sk_twolayer._evidence.jacobian import Pairs, hidden_layer, jacobian_rows
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # Entries of the derivatives that are held at a time, 2 MB.
 ROWS_SIZE = 2**18

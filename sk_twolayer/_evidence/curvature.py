@@ -13,10 +13,9 @@ a fixed penalty does, and took longer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.objective import CrossEntropyObjective
@@ -28,10 +27,9 @@ from sk_twolayer._evidence.posterior import (
     LowRankPosterior,
     Posterior,
 )
+from sk_twolayer._typing import Array, Result
 
-Array = NDArray[Any]
 Roots = Callable[[Array, Array, Array], Array]
-Result = TypeVar("Result")
 
 # Rows and columns of the largest matrix that is factorised.
 LARGEST = 3000

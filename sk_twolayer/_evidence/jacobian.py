@@ -12,12 +12,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from sk_twolayer._engine.blocks import with_ones
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 
 def standardised(X: Any, center: Array, scale: Array) -> Array:

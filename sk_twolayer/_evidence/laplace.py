@@ -16,18 +16,15 @@ that, for each layer. (Kass and Steffey, Journal of the American Statistical Ass
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._evidence.covariance import ROWS_SIZE, SketchedCovariance
 from sk_twolayer._evidence.curvature import MOST, mean_curvature_root, visit_rows
 from sk_twolayer._evidence.jacobian import hidden_layer
 from sk_twolayer._evidence.posterior import LowRankPosterior
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # Random vectors; fewer where the rows that a model keeps would have more entries than
 # this, 1 MB in single precision.

@@ -7,10 +7,7 @@ is predicted by the network without it, to first order in the weights.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.objective import CrossEntropyObjective
@@ -18,8 +15,7 @@ from sk_twolayer._engine.outputs import shrinkage
 from sk_twolayer._evidence.covariance import Covariance, samples_at_once
 from sk_twolayer._evidence.curvature import Roots
 from sk_twolayer._evidence.predictive import Moderation
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # Parts of Z2's variance that are compared; and nats of log-loss, over all samples, that
 # leaving out all of it must gain: leave-one-out is itself uncertain by about as much.

@@ -11,10 +11,8 @@ where it is quadratic, and L-BFGS begins there with the step of Gauss and Newton
 from __future__ import annotations
 
 import warnings
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg
 
 from sk_twolayer._evidence.covariance import (
@@ -23,8 +21,7 @@ from sk_twolayer._evidence.covariance import (
     PairedCovariance,
     RootCovariance,
 )
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # Outputs from which on it pays to go by pairs of neurons.
 FEWEST_OUTPUTS = 3

@@ -13,15 +13,13 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import logsumexp, ndtr, ndtri
 
 from sk_twolayer._engine.outputs import Output, shrinkage
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._evidence.covariance import Covariance, samples_at_once
 from sk_twolayer._evidence.jacobian import standardised
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # Log-odds to which a mixture's quantile is found, and part of them.
 NARROW = 1e-9

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.moments import CURVATURE
 from sk_twolayer._engine.objective import CrossEntropyObjective
@@ -29,8 +28,7 @@ from sk_twolayer._evidence.posterior import Posterior
 from sk_twolayer._evidence.predictive import Moderation
 from sk_twolayer._monitor import Found, Monitor, Start
 from sk_twolayer._solvers import Report, lbfgs, skipping_first, slope
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # Bounds of the others. Without, data that a line separates drive W2 to infinity and W1
 # to 0 at the same product, and an irrelevant input's precision has no end.

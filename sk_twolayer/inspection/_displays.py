@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
 from sk_twolayer._arrays import MatrixLike, to_numpy
+from sk_twolayer._typing import Array
 from sk_twolayer.inspection._problem import Inner, inner_network, output_names
-
-Array = NDArray[Any]
 
 # Of a number: blue above 0, orange below, in every plot and in the explorer.
 POSITIVE, NEGATIVE = "#0072b2", "#d55e00"

@@ -12,14 +12,13 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer import network
+from sk_twolayer._typing import Array
 
 if TYPE_CHECKING:
     from sk_twolayer.inspection._trace import Trace
 
-Array = NDArray[Any]
 
 LANGUAGES = ("en", "zh")
 # Entries of recorded parameters that a page holds, thinned. And entries of X and the

@@ -7,18 +7,16 @@ from html import escape
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
 from sk_twolayer import network
+from sk_twolayer._typing import Array
 from sk_twolayer.inspection._problem import (
     Problem,
     problem_of_estimator,
     problem_of_parameters,
 )
 from sk_twolayer.network import Parameters
-
-Array = NDArray[Any]
 
 NAMES = ("dW1", "db1", "dW2", "db2")
 # Where the errors of a central difference, from rounding and from curvature, are equal.

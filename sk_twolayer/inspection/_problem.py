@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.pipeline import Pipeline
 from sklearn.utils import column_or_1d
@@ -20,9 +19,8 @@ from sk_twolayer._labels import (
     is_indicator,
     plain_labels,
 )
+from sk_twolayer._typing import Array
 from sk_twolayer.network import Parameters
-
-Array = NDArray[Any]
 
 
 class Problem(NamedTuple):

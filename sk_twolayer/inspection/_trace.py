@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer import network
+from sk_twolayer._typing import Array
 from sk_twolayer.inspection._explorer import (
     check_language,
     explorer_frame,
@@ -27,8 +27,6 @@ from sk_twolayer.inspection._problem import (
     problem_of_estimator,
     problem_of_parameters,
 )
-
-Array = NDArray[Any]
 
 # Name, symbol, equation, and the equation's terms with their letters: what the block
 # diagrams draw. K stands for the outputs and becomes 1 where there is one.
