@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from copy import copy
 from functools import partial, reduce
 from itertools import pairwise
+from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple, cast
 
 import dask
@@ -188,14 +189,6 @@ def _size(samples: Samples) -> tuple[int, float]:
     return samples.n, float(samples.n if weight is None else weight.sum())
 
 
-def _extremes(samples: Samples) -> Array:
-    return extremes(samples.X)
-
-
-def _take(samples: Samples, rows: Array) -> Samples:
-    return samples.take(rows)
-
-
 def _split(
     samples: Samples, number: int, fraction: float, seed: int
 ) -> tuple[Samples, Samples]:
@@ -211,10 +204,6 @@ def _split(
     held = np.zeros(samples.n, bool)
     held[order] = np.diff(along) > 0
     return samples.take(np.flatnonzero(~held)), samples.take(np.flatnonzero(held))
-
-
-def _item(both: Sequence[Any], index: int) -> Any:
-    return both[index]
 
 
 class _Part(ExactPartition):
@@ -277,14 +266,6 @@ def _same(part: _Part) -> _Part:
     return part
 
 
-def _cost(part: _Part, theta: Array) -> ExactSum:
-    return part.exact_cost(theta)
-
-
-def _gradient(part: _Part, theta: Array, factor: float) -> ExactSum:
-    return part.exact_gradient(theta, factor)
-
-
 def _visit(
     part: _Part,
     firsts: list[int],
@@ -296,13 +277,10 @@ def _visit(
     """What the part's every step-th samples give; None where it has none."""
     if step == 1:
         return part.exact_visit(theta, start, add, firsts)
-    numbers = list(part.every(step, firsts))
-    few = part.thinned_from(step, firsts)
-    return None if few is None else few.exact_visit(theta, start, add, numbers)
-
-
-def _every(part: _Part, firsts: list[int], step: int) -> dict[int, Block]:
-    return part.every(step, firsts)
+    few = part.every(firsts, step)
+    if not few:
+        return None
+    return part.of(list(few.values())).exact_visit(theta, start, add, list(few))
 
 
 def _lots(samples: Samples, scale: Array) -> tuple[Array, Array]:
@@ -416,17 +394,14 @@ class DaskSums:
 
     def cost(self, theta: Array) -> float:
         """Sum of the weighted costs, in nats."""
-        assert self._step == 1
-        return float(ExactSum.of(self._over(partial(_cost, theta=theta))).rounded()[0])
+        return float(self._sum(partial(ExactPartition.exact_cost, theta=theta))[0])
 
     def cost_and_gradient(
         self, theta: Array, factor: float = 1.0
     ) -> tuple[float, Array]:
         """That sum, and its gradient times a factor."""
-        assert self._step == 1
-        found = ExactSum.of(
-            self._over(partial(_gradient, theta=theta, factor=factor))
-        ).rounded()
+        gradient = partial(ExactPartition.exact_gradient, theta=theta, factor=factor)
+        found = self._sum(gradient)
         return float(found[0]), found[1:].copy()
 
     def visit(
@@ -434,9 +409,8 @@ class DaskSums:
     ) -> list[Result]:
         """What the forward pass gives: lists in the samples' order, or arrays' sum."""
         function = partial(_visit, step=self._step, theta=theta, start=start, add=add)
-        found = [
-            each for each in self._over(function, self._firsts) if each is not None
-        ]
+        of_parts = self._over(function, self._firsts)
+        found = [each for each in of_parts if each is not None]
         if isinstance(found[0], ExactSum):
             return [from_a_row(ExactSum.of(found).rounded(), start())]
         lists = {number: each for part in found for number, each in part.items()}
@@ -447,6 +421,11 @@ class DaskSums:
         few = copy(self)
         few._step, few.n = step, -(-self.n // step)
         return few
+
+    def _sum(self, function: Callable[[ExactPartition], ExactSum]) -> Array:
+        """Sum over the parts, of all samples."""
+        assert self._step == 1
+        return ExactSum.of(self._over(function)).rounded()
 
     def _over(self, function: Callable[..., Any], *of: Sequence[Any]) -> list[Any]:
         """What a function gives of each part, in their order."""
@@ -509,13 +488,14 @@ class DaskSamples:
         """Copy of some rows, in order, in this process."""
         starts = np.cumsum([0, *self._lengths])
         inside = [rows[(rows >= a) & (rows < b)] - a for a, b in pairwise(starts)]
-        found = self._cluster.over(_take, self._blocks, inside)
+        found = self._cluster.over(Samples.take, self._blocks, inside)
         return joined(found, self.labels, self.signs)
 
     def every(self, step: int) -> Samples:
         """Copy of every step-th row, in this process; after training, from the parts."""
         parts, firsts = next(iter(self._parts.values()))
-        found = self._cluster.over(partial(_every, step=step), parts, firsts)
+        every = partial(ExactPartition.every, step=step)
+        found = self._cluster.over(every, parts, firsts)
         few = {first: block for of_part in found for first, block in of_part.items()}
         blocks = [few[first] for first in sorted(few)]
         labels = self.labels
@@ -540,9 +520,7 @@ class DaskSamples:
         )
         given = self.labels, self.m, self.dtype, self._is_sparse, self.signs
         kept, held = (
-            DaskSamples(
-                self._cluster, self._cluster.map(partial(_item, index=i), both), *given
-            )
+            DaskSamples(self._cluster, self._cluster.map(itemgetter(i), both), *given)
             for i in range(2)
         )
         return kept, held
@@ -570,8 +548,7 @@ class DaskSamples:
 
     def class_counts(self) -> Array:
         """Weight of each class: (1, n_classes), or (L, 2) for L labels."""
-        counts: Array = np.sum(self.over(Samples.class_counts), axis=0)
-        return counts
+        return np.sum(self.over(Samples.class_counts), axis=0)
 
     def moments(self) -> Moments:
         """Of the features."""
@@ -580,7 +557,7 @@ class DaskSamples:
 
     def robust_moments(self) -> Moments:
         """Of the features, where no value sets a scale alone."""
-        ends = np.array(self.over(_extremes))
+        ends = np.array(self.over(lambda samples: extremes(samples.X)))
         both = np.array([ends[:, 0].max(axis=0), ends[:, 1].min(axis=0)])
         return self.moments().without_lone_values(self.n, both)
 
@@ -737,13 +714,11 @@ def _call(
 
 def _right(model: Any, X: Any, y: Any, weight: Any) -> tuple[float, float]:
     """Weight of the samples of a block that are predicted rightly, and of all."""
-    if not len(y):
-        return 0.0, 0.0
-    total = float(len(y) if weight is None else np.sum(np.asarray(weight)))
-    # Where all weigh nothing a mean is none.
+    weight = None if weight is None else np.asarray(weight)
+    total = float(len(y) if weight is None else weight.sum())
+    # Where there is no row, or all weigh nothing, a mean is none.
     if total == 0:
         return 0.0, 0.0
-    weight = None if weight is None else np.asarray(weight)
     return total * model.score(X, np.asarray(y), weight), total
 
 
@@ -861,9 +836,7 @@ as there
         TwoLayerSigmoidClassifier
             With the same parameters and fitted attributes.
         """
-        parameters = self.get_params(deep=False)
-        del parameters["client"]
-        local = TwoLayerSigmoidClassifier(**parameters)
+        local = TwoLayerSigmoidClassifier()
         own = {name: value for name, value in vars(self).items() if name != "client"}
         local.__dict__.update(own)
         if hasattr(self, "estimators_"):
@@ -903,19 +876,12 @@ as there
 
     def decision_function(self, X: Any, return_std: bool = False) -> Any:
         """As `TwoLayerSigmoidClassifier.decision_function`; lazy for a collection."""
-        if not return_std:
-            return self._lazily("decision_function", X)
-        if not is_dask_collection(X):
-            return super().decision_function(X, return_std=True)
-        given = {"return_std": True}
-        return tuple(self._lazily("decision_function", X, given, i) for i in range(2))
+        options = {"return_std": True} if return_std else {}
+        return self._lazily("decision_function", X, **options)
 
     def predict_interval(self, X: Any, level: float = 0.9) -> Any:
         """As `TwoLayerSigmoidClassifier.predict_interval`; lazy for a collection."""
-        if not is_dask_collection(X):
-            return super().predict_interval(X, level)
-        given = {"level": level}
-        return tuple(self._lazily("predict_interval", X, given, i) for i in range(2))
+        return self._lazily("predict_interval", X, level=level)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """As `TwoLayerSigmoidClassifier.score`; computed at once, where X lies."""
@@ -931,41 +897,37 @@ as there
         right, total = np.sum(found, axis=0)
         return float(right / total)
 
-    def _lazily(
-        self,
-        method: str,
-        X: Any,
-        options: dict[str, Any] | None = None,
-        item: Any = None,
-    ) -> Any:
+    def _lazily(self, method: str, X: Any, **options: Any) -> Any:
         if not is_dask_collection(X):
-            return getattr(super(), method)(X)
+            return getattr(super(), method)(X, **options)
         check_is_fitted(self)
-        local, options = self.to_local(), options or {}
-        is_frame = not isinstance(X, da.Array)
+        local, is_frame = self.to_local(), not isinstance(X, da.Array)
         validate_data(
             self, X._meta if is_frame else X, reset=False, skip_check_array=True
         )
         one: Any = np.zeros((1, self.n_features_in_), _dtype_of(X))
         if is_frame:
             one = X._meta.reindex(range(1), fill_value=0)
-        meta = _call(one, local, method, options, item, None)[:0]
+        else:
+            X = X.rechunk({1: -1})
         # The model is in an Array's graph once.
-        given = {
-            "model": local if is_frame else delayed(local),
-            "method": method,
-            "options": options,
-            "item": item,
-            "none": meta,
-            "meta": meta,
-        }
-        if is_frame:
-            return X.map_partitions(_call, **given)
-        X = X.rechunk({1: -1})
-        if meta.ndim == 1:
-            return X.map_blocks(_call, drop_axis=1, dtype=meta.dtype, **given)
-        chunks = X.chunks[0], meta.shape[1:]
-        return X.map_blocks(_call, chunks=chunks, dtype=meta.dtype, **given)
+        model: Any = local if is_frame else delayed(local)
+
+        def part(found: Array, item: int | None) -> Any:
+            none = found[:0]
+            given = {"model": model, "method": method, "options": options, "item": item}
+            given |= {"none": none, "meta": none}
+            if is_frame:
+                return X.map_partitions(_call, **given)
+            if none.ndim == 1:
+                return X.map_blocks(_call, drop_axis=1, dtype=none.dtype, **given)
+            chunks = X.chunks[0], none.shape[1:]
+            return X.map_blocks(_call, chunks=chunks, dtype=none.dtype, **given)
+
+        found = getattr(local, method)(one, **options)
+        if isinstance(found, tuple):
+            return tuple(part(each, i) for i, each in enumerate(found))
+        return part(found, None)
 
     def _client(self) -> Client:
         if self.client is not None:

@@ -360,7 +360,7 @@ def test_exact_sums_do_not_tell_how_samples_lie(monkeypatch, form, activation, o
 def test_exact_sums_keep_what_rounding_takes():
     terms = [1e16, 1.0, -1e16, 3e-10, 1e9, -1e9, -1.0]
     for order in ([0, 1, 2, 3, 4, 5, 6], [6, 4, 0, 3, 5, 2, 1], [3, 2, 6, 1, 5, 0, 4]):
-        parts = [ExactSum(1), ExactSum(1)]
+        parts = [ExactSum(), ExactSum()]
         for i in order:
             parts[i % 2].add(np.array([terms[i]]))
         assert ExactSum.of(parts).rounded()[0] == pytest.approx(3e-10, rel=1e-6)

@@ -61,6 +61,11 @@ class Block(NamedTuple):
     weight: Array | None = None
     chunks: tuple[Array, ...] = ()
 
+    def take(self, rows: slice | Array) -> Block:
+        """Some of them; views where `rows_of` gives one."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Block(rows_of(self.X, rows), self.targets[rows], weight)
+
 
 class Group(NamedTuple):
     """Blocks that follow each other.
@@ -282,39 +287,32 @@ class SampleBlocks:
                 yield self._part(group, rows), (rows.stop - rows.start) / self.n
 
     def _some(self, rows: slice | Array) -> Block:
-        if self._all is None:
-            return self._prepared(rows)
-        X, targets, weight, _ = self._all
-        weight = None if weight is None else weight[rows]
-        return Block(rows_of(X, rows), targets[rows], weight)
+        return self._prepared(rows) if self._all is None else self._all.take(rows)
 
     def _part(self, group: Block, rows: slice) -> Block:
         """View of some rows of a group, with its chunks where samples are kept."""
-        X, weight = rows_of(group.X, rows), group.weight
-        weight = None if weight is None else weight[rows]
-        in_chunks = chunks(X, self._n_products) if self._chunked else ()
-        return Block(X, group.targets[rows], weight, in_chunks)
+        few = group.take(rows)
+        if not self._chunked:
+            return few
+        return few._replace(chunks=chunks(few.X, self._n_products))
 
     def _prepared(self, rows: slice | Array) -> Block:
         """Some samples, targets and weights as the sums take them."""
-        X, targets, weight, _ = self.samples
-        few = rows_of(X, rows)
-        targets = self.output.prepare(targets[rows], X.dtype)
-        if weight is not None:
-            weight = weight[rows].astype(X.dtype)
-        return Block(few, targets, weight)
+        X, targets, weight, _ = self.samples.take(rows)
+        weight = None if weight is None else weight.astype(X.dtype)
+        return Block(X, self.output.prepare(targets, X.dtype), weight)
 
 
 def rows_of(X: Any, rows: slice | Array) -> Any:
     """Rows, those of a slice sharing the array's or CSR matrix's memory."""
-    if isinstance(rows, slice) and not isinstance(X, np.ndarray):
+    if isinstance(rows, slice) and rows.step is None and sparse.issparse(X):
         # SciPy would copy them. The entries of some rows are a run of all entries, and
         # their pointers those of the rows less the first.
         start, stop = X.indptr[rows.start], X.indptr[rows.stop]
         indptr = X.indptr[rows.start : rows.stop + 1] - start
         parts = (X.data[start:stop], X.indices[start:stop], indptr)
         return type(X)(parts, shape=(len(indptr) - 1, X.shape[1]), copy=False)
-    if isinstance(rows, slice) or not isinstance(X, np.ndarray):
+    if isinstance(rows, slice) or sparse.issparse(X):
         return X[rows]
     # Faster than by the index, which serves any shape.
     return X.take(rows, axis=0)

@@ -10,6 +10,7 @@ and who sums over them, is `partition`'s: here is what theta means.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,11 @@ class CrossEntropyObjective:
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a recipe, like the partition."""
-        return _rebuilt, (type(self), self.partition, self.signs, self._precision)
+        recipe = partial(type(self), self.partition, signs=self.signs)
+        return recipe, (), self._precision
+
+    def __setstate__(self, precision: Array) -> None:
+        self.set_precision(precision)
 
     def thinned(self, step: int) -> CrossEntropyObjective:
         """The objective of every step-th sample, without penalty; same variables."""
@@ -119,8 +124,7 @@ class CrossEntropyObjective:
         """Which variables (p,) a bound holds at 0."""
         if self.bounds is None:
             return np.zeros(self.size, dtype=bool)
-        at_bound: Array = (theta == self.bounds[0]) | (theta == self.bounds[1])
-        return at_bound
+        return (theta == self.bounds[0]) | (theta == self.bounds[1])
 
     def value(self, theta: Array) -> float:
         """Cost at theta, in nats."""
@@ -170,14 +174,3 @@ class CrossEntropyObjective:
         slope = np.multiply(self.penalty, theta, out=self._slope)
         gradient += slope
         return cost + 0.5 * float(theta @ slope), gradient
-
-
-def _rebuilt(
-    kind: type[CrossEntropyObjective],
-    partition: SumsOverSamples,
-    signs: Array | None,
-    precision: Array,
-) -> CrossEntropyObjective:
-    objective = kind(partition, signs=signs)
-    objective.set_precision(precision)
-    return objective

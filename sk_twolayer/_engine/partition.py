@@ -15,6 +15,8 @@ order nor which place has which is seen in the sum.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import starmap
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -27,7 +29,6 @@ from sk_twolayer._engine.blocks import (
     SampleBlocks,
     choose_block_rows,
     is_kept,
-    rows_of,
 )
 from sk_twolayer._engine.layers import Folding
 from sk_twolayer._engine.layout import Layout
@@ -142,56 +143,45 @@ class Partition:
             make_sums(self.folding, self.output, rows, group_rows)
             for _ in range(min(self.workers.n_threads, len(pieces)))
         ]
-        self._batch_sums: tuple[int, BlockSums] | None = None
+        self._batch_sums: BlockSums | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a recipe: copied as they are, buffers and their views would share nothing."""
         # Threads that run stay with this one.
-        options = {
-            "standardisation": self.folding.standardisation,
-            "workers": Workers(self.workers.n_threads),
-            "block_rows": self._block_rows,
-        }
-        arguments = self._samples, self.folding.layout, self.output
-        return _rebuilt, (type(self), arguments, options)
+        made = self._maker(Workers(self.workers.n_threads))
+        return partial(made, block_rows=self._block_rows), (self._samples,)
+
+    def _maker(self, workers: Workers) -> partial[Any]:
+        """Makes one of other samples, with the same variables."""
+        return partial(
+            type(self),
+            layout=self.folding.layout,
+            output=self.output,
+            standardisation=self.folding.standardisation,
+            workers=workers,
+        )
 
     def thinned(self, step: int) -> Partition:
         """Every step-th sample, with the same variables and threads."""
-        X, targets, weight, _ = self._samples
-        few = slice(None, None, step)
-        return Partition(
-            Block(X[few], targets[few], None if weight is None else weight[few]),
-            self.folding.layout,
-            self.output,
-            standardisation=self.folding.standardisation,
-            workers=self.workers,
-        )
+        few = self._samples.take(slice(None, None, step))
+        return self._maker(self.workers)(few)
 
     def cost(self, theta: Array) -> float:
         """Sum of the weighted costs at theta, in nats."""
-
-        def add(costs: list[float], sums: BlockSums, groups: Iterable[Group]) -> None:
-            costs.append(_cost(sums, groups))
-
-        return sum(cost for (cost,) in self._over_pieces(theta, list, add))
+        return sum(self._over_pieces(theta, lambda pieces: sum(starmap(_cost, pieces))))
 
     def cost_and_gradient(
         self, theta: Array, factor: float = 1.0
     ) -> tuple[float, Array]:
         """That sum, and its gradient by theta times a factor, in a new array."""
-
-        def add(
-            found: list[BlockSums], sums: BlockSums, groups: Iterable[Group]
-        ) -> None:
-            _cost_and_gradient(sums, groups)
-            found.append(sums)
-
         # In the threads' order, so that rounding does not depend on who was first; each
         # has one piece, whose sums stay in its buffers. A copy, since the solver keeps
         # the gradient while the next one is summed.
-        (first,), *others = self._over_pieces(theta, list, add)
+        first, *others = self._over_pieces(
+            theta, lambda pieces: _cost_and_gradient(*next(pieces))
+        )
         cost, gradient = first.cost, first.sums.copy()
-        for (sums,) in others:
+        for sums in others:
             cost += sums.cost
             gradient += sums.sums
         self.folding.gradient(gradient, factor)
@@ -202,21 +192,20 @@ class Partition:
     ) -> Iterator[tuple[Block, float]]:
         """One epoch of batches, shuffled, and each one's part of all samples."""
         # A batch is too short to be shared: one thread's sums, made for the largest.
-        if self._batch_sums is None or self._batch_sums[0] < batch_size:
-            sums = make_sums(self.folding, self.output, batch_size, batch_size)
-            self._batch_sums = batch_size, sums
+        if self._batch_sums is None or len(self._batch_sums.Z2) < batch_size:
+            self._batch_sums = make_sums(
+                self.folding, self.output, batch_size, batch_size
+            )
         return self._pieces[0].samples.batches(batch_size, rng)
 
     def batch_cost_and_gradient(
         self, theta: Array, block: Block, factor: float
     ) -> tuple[float, Array]:
         """A batch's cost and gradient likewise, in an array that the next call writes to."""
-        assert self._batch_sums is not None
-        sums = self._batch_sums[1]
+        sums = self._batch_sums
+        assert sums is not None
         sums.begin(self.folding.layers(theta))
-        sums.add(block)
-        sums.end_group(block)
-        sums.end()
+        _cost_and_gradient(sums, [Group([block], block.targets, block.weight)])
         self.folding.gradient(sums.sums, factor)
         return sums.cost, sums.sums
 
@@ -242,31 +231,30 @@ class Partition:
             The threads' sums, in a fixed order.
         """
 
-        def add_all(found: Result, sums: BlockSums, groups: Iterable[Group]) -> None:
-            _visit(sums, groups, add, found)
+        def of_thread(pieces: Iterator[_Begun]) -> Result:
+            found = start()
+            for sums, groups in pieces:
+                _visit(sums, groups, add, found)
+            return found
 
-        return self._over_pieces(theta, start, add_all)
+        return self._over_pieces(theta, of_thread)
 
     def _over_pieces(
-        self,
-        theta: Array,
-        start: Callable[[], Result],
-        add: Callable[[Result, BlockSums, Iterable[Group]], None],
+        self, theta: Array, function: Callable[[Iterator[_Begun]], Result]
     ) -> list[Result]:
         """Each thread's result from its run of pieces, in a fixed order."""
         # The weights are folded once, and all threads read them.
         layers = self.folding.layers(theta)
         n_threads, n_pieces = len(self._sums), len(self._pieces)
 
-        def of_thread(thread: int) -> Result:
-            sums, found = self._sums[thread], start()
+        def pieces_of(thread: int) -> Iterator[_Begun]:
+            sums = self._sums[thread]
             for number in share(n_pieces, thread, n_threads):
                 samples, blocks = self._pieces[number]
                 sums.begin(layers)
-                add(found, sums, samples.groups(blocks))
-            return found
+                yield sums, samples.groups(blocks)
 
-        return self.workers.run(of_thread, n_threads)
+        return self.workers.run(lambda i: function(pieces_of(i)), n_threads)
 
 
 class ExactPartition(Partition):
@@ -314,60 +302,42 @@ class ExactPartition(Partition):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """As a recipe, like `Partition`."""
-        arguments = self._arrays, self.folding.layout, self.output
-        options = {
-            "standardisation": self.folding.standardisation,
-            "workers": Workers(self.workers.n_threads),
-            "keep": self.folding.is_kept,
-        }
-        return _rebuilt, (type(self), arguments, options)
+        return self._maker(Workers(self.workers.n_threads)), (self._arrays,)
 
-    def every(self, step: int, firsts: Sequence[int]) -> dict[int, Block]:
+    def _maker(self, workers: Workers) -> partial[Any]:
+        """Makes one of other samples, with the same variables."""
+        return partial(super()._maker(workers), keep=self.folding.is_kept)
+
+    def every(self, firsts: Sequence[int], step: int) -> dict[int, Block]:
         """Every step-th sample of all, array by array, by the number of its first.
 
         `firsts` are the numbers among all samples of each array's first.
         """
         few = {}
-        for (X, targets, weight, _), first in zip(self._arrays, firsts, strict=True):
-            rows = slice(-first % step, None, step)
-            if len(targets[rows]):
-                own = None if weight is None else weight[rows]
-                few[first + rows.start] = Block(X[rows], targets[rows], own)
+        for array, first in zip(self._arrays, firsts, strict=True):
+            start = -first % step
+            if start < len(array.targets):
+                few[first + start] = array.take(slice(start, None, step))
         return few
 
-    def thinned_from(self, step: int, firsts: Sequence[int]) -> ExactPartition | None:
-        """Of every step-th sample; None where none of them is here."""
-        few, folding = self.every(step, firsts), self.folding
-        if not few:
-            return None
-        return ExactPartition(
-            list(few.values()),
-            folding.layout,
-            self.output,
-            standardisation=folding.standardisation,
-            workers=self.workers,
-            keep=folding.is_kept,
-        )
+    def of(self, samples: Sequence[Block]) -> ExactPartition:
+        """Of other samples, with the same variables and threads."""
+        return self._maker(self.workers)(samples)
 
     def exact_cost(self, theta: Array) -> ExactSum:
         """Sum of the weighted costs at theta, (1,), in nats."""
-
-        def add(total: ExactSum, sums: BlockSums, groups: Iterable[Group]) -> None:
-            total.add(np.array([_cost(sums, groups)]))
-
-        return ExactSum.of(self._over_pieces(theta, lambda: ExactSum(1), add))
+        return self._sum(theta, lambda sums, groups: np.array([_cost(sums, groups)]))
 
     def exact_gradient(self, theta: Array, factor: float = 1.0) -> ExactSum:
         """That sum, and behind it its gradient by theta times a factor, (1 + p,)."""
-        size = 1 + self.folding.layout.size
 
-        def add(total: ExactSum, sums: BlockSums, groups: Iterable[Group]) -> None:
+        def terms(sums: BlockSums, groups: Iterable[Group]) -> Array:
             _cost_and_gradient(sums, groups)
             # The layers are still those of other pieces.
             self.folding.gradient(sums.sums, factor, np.empty_like(sums.by_W1))
-            total.add(np.concatenate([[sums.cost], sums.sums]))
+            return np.concatenate([[sums.cost], sums.sums])
 
-        return ExactSum.of(self._over_pieces(theta, lambda: ExactSum(size), add))
+        return self._sum(theta, terms)
 
     def exact_visit(
         self,
@@ -381,28 +351,31 @@ class ExactPartition(Partition):
         Lists by the number of each piece's first sample, `firsts` being as `every` takes
         them; or of arrays, one or a tuple, the sum of all their entries in a row.
         """
-        if isinstance(start(), list):
 
-            def add_list(
-                lists: list[Any], sums: BlockSums, groups: Iterable[Group]
-            ) -> None:
-                lists.append(start())
-                _visit(sums, groups, add, lists[-1])
-
-            of_threads = self._over_pieces(theta, list, add_list)
-            in_order = [found for lists in of_threads for found in lists]
-            numbers = (firsts[array] + first for array, first in self._places)
-            return dict(zip(numbers, in_order, strict=True))
-
-        def add_arrays(
-            total: ExactSum, sums: BlockSums, groups: Iterable[Group]
-        ) -> None:
+        def of_piece(sums: BlockSums, groups: Iterable[Group]) -> Any:
             found = start()
             _visit(sums, groups, add, found)
-            total.add(in_a_row(found))
+            return found
 
-        size = len(in_a_row(start()))
-        return ExactSum.of(self._over_pieces(theta, lambda: ExactSum(size), add_arrays))
+        if not isinstance(start(), list):
+            return self._sum(theta, lambda *piece: in_a_row(of_piece(*piece)))
+        of_threads = self._over_pieces(theta, lambda p: list(starmap(of_piece, p)))
+        in_order = [found for lists in of_threads for found in lists]
+        numbers = (firsts[array] + first for array, first in self._places)
+        return dict(zip(numbers, in_order, strict=True))
+
+    def _sum(
+        self, theta: Array, terms: Callable[[BlockSums, Iterable[Group]], Array]
+    ) -> ExactSum:
+        """The sum of an array of each piece."""
+
+        def of_thread(pieces: Iterator[_Begun]) -> ExactSum:
+            total = ExactSum()
+            for piece in pieces:
+                total.add(terms(*piece))
+            return total
+
+        return ExactSum.of(self._over_pieces(theta, of_thread))
 
 
 def in_a_row(arrays: Any) -> Array:
@@ -425,38 +398,35 @@ def _tuple(arrays: Any) -> tuple[Array, ...]:
 class ExactSum:
     """A sum of arrays with twice the digits: rounded, it tells nothing of their order.
 
-    Parameters
-    ----------
-    size : int
-        Entries.
-
     Attributes
     ----------
-    high, low : ndarray of shape (size,), float64
-        The sum, and what is left of it by rounding.
+    high, low : ndarray, float64
+        The sum, of the shape of its terms, and what is left of it by rounding.
     """
 
-    def __init__(self, size: int) -> None:
-        self.high, self.low = np.zeros(size), np.zeros(size)
+    def __init__(self) -> None:
+        # Of no terms yet, and so of any shape.
+        self.high: Any = 0.0
+        self.low: Any = 0.0
 
     @classmethod
     def of(cls, sums: Sequence[ExactSum]) -> ExactSum:
         """The sum of several."""
-        total = cls(len(sums[0].high))
+        total = cls()
         for each in sums:
             total.add(each.high)
-            total.low += each.low
+            total.low = total.low + each.low
         return total
 
     def add(self, terms: Array) -> None:
-        """Add an array (size,). Source: Knuth, The Art of Computer Programming, 4.2.2."""
+        """Add an array. Source: Knuth, The Art of Computer Programming, 4.2.2."""
         total = self.high + terms
         part = total - self.high
-        self.low += (self.high - (total - part)) + (terms - part)
+        self.low = self.low + ((self.high - (total - part)) + (terms - part))
         self.high = total
 
     def rounded(self) -> Array:
-        """The sum (size,)."""
+        """The sum."""
         return self.high + self.low
 
 
@@ -467,19 +437,19 @@ class _Piece(NamedTuple):
     blocks: range
 
 
+# A thread's sums, begun, and the groups that are to be added to them.
+_Begun = tuple[BlockSums, Iterable[Group]]
 # Samples that one thread sums where they lie in many arrays: those of a group.
 PIECE_ROWS = GROUP_ROWS
 
 
 def _cut(samples: Block) -> Iterator[tuple[int, Block]]:
     """Pieces of up to `PIECE_ROWS` samples, as equal as can be, and their first; views."""
-    X, targets, weight, _ = samples
-    n_pieces = -(-X.shape[0] // PIECE_ROWS)
+    n = samples.X.shape[0]
+    n_pieces = -(-n // PIECE_ROWS)
     for i in range(n_pieces):
-        few = share(X.shape[0], i, n_pieces)
-        rows = slice(few.start, few.stop)
-        own = None if weight is None else weight[rows]
-        yield few.start, Block(rows_of(X, rows), targets[rows], own)
+        few = share(n, i, n_pieces)
+        yield few.start, samples.take(slice(few.start, few.stop))
 
 
 def _visit(
@@ -498,15 +468,10 @@ def _cost(sums: BlockSums, groups: Iterable[Group]) -> float:
     return sums.cost
 
 
-def _cost_and_gradient(sums: BlockSums, groups: Iterable[Group]) -> None:
+def _cost_and_gradient(sums: BlockSums, groups: Iterable[Group]) -> BlockSums:
     for group in groups:
         for block in group.blocks:
             sums.add(block)
         sums.end_group(group)
     sums.end()
-
-
-def _rebuilt(
-    kind: type[Partition], arguments: tuple[Any, ...], options: dict[str, Any]
-) -> Partition:
-    return kind(*arguments, **options)
+    return sums
