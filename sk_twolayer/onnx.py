@@ -20,6 +20,7 @@ Examples
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,31 +32,7 @@ from sk_twolayer._fitted import FittedNetwork, fitted
 
 try:
     from skl2onnx import update_registered_converter
-    from skl2onnx.algebra.onnx_ops import (
-        OnnxAbs,
-        OnnxAdd,
-        OnnxArgMax,
-        OnnxCast,
-        OnnxConcat,
-        OnnxDiv,
-        OnnxExp,
-        OnnxGather,
-        OnnxGreater,
-        OnnxIdentity,
-        OnnxLog,
-        OnnxLogSoftmax,
-        OnnxMatMul,
-        OnnxMax,
-        OnnxMin,
-        OnnxMul,
-        OnnxNeg,
-        OnnxReshape,
-        OnnxSigmoid,
-        OnnxSoftmax,
-        OnnxSqrt,
-        OnnxSub,
-        OnnxSum,
-    )
+    from skl2onnx.algebra import onnx_ops
     from skl2onnx.common.data_types import (
         DoubleTensorType,
         FloatTensorType,
@@ -69,6 +46,32 @@ except ImportError as error:
     ) from error
 
 __all__: list[str] = []
+
+
+class _Operators:
+    """ONNX's operators in one version, each by its name there: `ops.Add(A, B)`.
+
+    Parameters
+    ----------
+    version : int
+        That of the operators.
+    dtype : dtype
+        Of all numbers.
+    """
+
+    def __init__(self, version: int, dtype: Any) -> None:
+        self._version, self.dtype = version, dtype
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(getattr(onnx_ops, "Onnx" + name), op_version=self._version)
+
+    def number(self, value: float) -> Any:
+        """A constant that is the same for all entries."""
+        return np.array([value], self.dtype)
+
+    def constant(self, A: Any) -> Any:
+        """A constant array."""
+        return A.astype(self.dtype)
 
 
 def _is_multilabel(model: TwoLayerSigmoidClassifier) -> bool:
@@ -96,116 +99,93 @@ def _shapes(operator: Any) -> None:
     operator.outputs[1].type = tensor([n, len(model.classes_)])
 
 
-def _forward(
-    network: FittedNetwork, X: Any, dtype: Any, ops: Any
-) -> tuple[Any, Any, Any]:
+def _forward(network: FittedNetwork, X: Any, ops: _Operators) -> tuple[Any, Any, Any]:
     """The forward pass of one network, samples in rows: standardised X, A1 and Z2."""
     # Features are centred and scaled first: in float32 the products are then exact.
-    center, scale = network.standardisation
+    center, scale = map(ops.constant, network.standardisation)
     W1, b1, W2, b2 = network.parameters
     first = stacked(W1, b1)
     network.standardisation.unfold(first)
-    W1, b1 = first[:-1], first[-1]
-    inputs = OnnxMul(
-        OnnxSub(X, center.astype(dtype), **ops), scale.astype(dtype), **ops
-    )
-    Z1 = OnnxAdd(OnnxMatMul(inputs, W1.astype(dtype), **ops), b1.astype(dtype), **ops)
-    A1 = OnnxSigmoid(Z1, **ops)
-    Z2 = OnnxAdd(
-        OnnxMatMul(A1, W2.T.astype(dtype), **ops),
-        b2[:, 0].astype(dtype),
-        **ops,
-    )
-    return inputs, A1, Z2
+    W1, b1 = ops.constant(first[:-1]), ops.constant(first[-1])
+    W2, b2 = ops.constant(W2.T), ops.constant(b2[:, 0])
+    inputs = ops.Mul(ops.Sub(X, center), scale)
+    A1 = ops.Sigmoid(ops.Add(ops.MatMul(inputs, W1), b1))
+    return inputs, A1, ops.Add(ops.MatMul(A1, W2), b2)
 
 
 def _moderated(
-    network: FittedNetwork,
-    inputs: Any,
-    A1: Any,
-    Z2: Any,
-    dtype: Any,
-    ops: Any,
+    network: FittedNetwork, inputs: Any, A1: Any, Z2: Any, ops: _Operators
 ) -> Any:
     """Z2 as `Predictive.moderate` gives it; as it is after a fit without evidence."""
     if network.moderation is None:
         return Z2
     W2, is_softmax = network.parameters.W2, network.labels.activation == "softmax"
     (K, k), m = W2.shape, network.parameters.W1.shape[1]
-    eye = np.eye(K, dtype=dtype)
+    eye, one = np.eye(K, dtype=ops.dtype), ops.number(1)
 
     def shaped(A: Any, *shape: int) -> Any:
-        return OnnxReshape(A, np.array([0, *shape], dtype=np.int64), **ops)
+        return ops.Reshape(A, np.array([0, *shape], dtype=np.int64))
 
     def summed(A: Any, size: int) -> Any:
         """Over the last axis, of squares."""
-        squares = OnnxMul(A, A, **ops)
-        return OnnxMatMul(squares, np.ones((size, 1), dtype), **ops)
+        return ops.MatMul(ops.Mul(A, A), np.ones((size, 1), ops.dtype))
 
     def beside_one(A: Any, columns: int) -> Any:
-        ones = OnnxMatMul(A, np.zeros((columns, 1), dtype), **ops)
-        ones = OnnxAdd(ones, np.ones(1, dtype), **ops)
-        return OnnxConcat(A, ones, axis=1, **ops)
+        ones = ops.Add(ops.MatMul(A, np.zeros((columns, 1), ops.dtype)), one)
+        return ops.Concat(A, ones, axis=1)
 
-    slopes = OnnxMul(A1, OnnxSub(np.ones(1, dtype), A1, **ops), **ops)
-    by_Z1 = OnnxMul(shaped(slopes, 1, k), W2[None].astype(dtype), **ops)
+    slopes = ops.Mul(A1, ops.Sub(one, A1))
+    by_Z1 = ops.Mul(shaped(slopes, 1, k), ops.constant(W2[None]))
     contrasts: Any = eye[None, :, None, :]
     if is_softmax:
-        A2 = OnnxSoftmax(Z2, axis=1, **ops)
-        centred = OnnxSub(eye[None], shaped(A2, 1, K), **ops)
-        roots = OnnxMul(OnnxSqrt(shaped(A2, K, 1), **ops), centred, **ops)
-        of_pairs = OnnxMul(
-            summed(shaped(roots, K * K), K * K), np.array([0.5], dtype), **ops
-        )
-        of_pairs = OnnxMax(of_pairs, np.array([np.finfo(dtype).tiny], dtype), **ops)
-        rows = OnnxDiv(roots, OnnxSqrt(shaped(of_pairs, 1, 1), **ops), **ops)
-        by_Z1 = OnnxMatMul(rows, by_Z1, **ops)
+        A2 = ops.Softmax(Z2, axis=1)
+        centred = ops.Sub(eye[None], shaped(A2, 1, K))
+        roots = ops.Mul(ops.Sqrt(shaped(A2, K, 1)), centred)
+        of_pairs = ops.Mul(summed(shaped(roots, K * K), K * K), ops.number(0.5))
+        of_pairs = ops.Max(of_pairs, ops.number(np.finfo(ops.dtype).tiny))
+        rows = ops.Div(roots, ops.Sqrt(shaped(of_pairs, 1, 1)))
+        by_Z1 = ops.MatMul(rows, by_Z1)
         contrasts = shaped(rows, K, 1, K)
-    first = OnnxMul(
-        shaped(beside_one(inputs, m), 1, m + 1, 1), shaped(by_Z1, K, 1, k), **ops
-    )
-    hidden = beside_one(OnnxSub(A1, np.array([0.5], dtype), **ops), k)
-    second = OnnxMul(shaped(hidden, 1, k + 1, 1), contrasts, **ops)
+    first = ops.Mul(shaped(beside_one(inputs, m), 1, m + 1, 1), shaped(by_Z1, K, 1, k))
+    hidden = beside_one(ops.Sub(A1, ops.number(0.5)), k)
+    second = ops.Mul(shaped(hidden, 1, k + 1, 1), contrasts)
     size = [(m + 1) * k, (k + 1) * K]
     both = shaped(first, K, size[0]), shaped(second, K, size[1])
-    rows, p = OnnxConcat(*both, axis=2, **ops), sum(size)
+    rows, p = ops.Concat(*both, axis=2), sum(size)
     covariance: Any = network.covariance
     if isinstance(covariance, LowRankCovariance):
-        scaled = OnnxMul(rows, covariance.scale.astype(dtype), **ops)
-        known = covariance.known.T.astype(dtype)
-        known = summed(OnnxMatMul(scaled, known, **ops), known.shape[1])
-        variances = OnnxSub(summed(scaled, p), known, **ops)
-        variances = OnnxMax(variances, np.zeros(1, dtype), **ops)
+        scaled = ops.Mul(rows, ops.constant(covariance.scale))
+        known = ops.constant(covariance.known.T)
+        known = summed(ops.MatMul(scaled, known), known.shape[1])
+        variances = ops.Max(ops.Sub(summed(scaled, p), known), ops.number(0))
     else:
-        root = covariance.root.T.astype(dtype)
-        variances = summed(OnnxMatMul(rows, root, **ops), p)
+        root = ops.constant(covariance.root.T)
+        variances = summed(ops.MatMul(rows, root), p)
     variances = shaped(variances, K)
     if is_softmax:
-        variances = OnnxMatMul(variances, np.ones((K, 1), dtype), **ops)
-    limit = np.array([network.moderation.limit], dtype)
-    left = np.array([1 - network.moderation.part], dtype)
-    left = OnnxMul(OnnxMin(variances, limit, **ops), left, **ops)
-    variances = OnnxSub(variances, left, **ops)
-    scaled = OnnxMul(variances, np.array([np.pi / 8], dtype), **ops)
-    root = OnnxSqrt(OnnxAdd(scaled, np.ones(1, dtype), **ops), **ops)
-    return OnnxDiv(Z2, root, **ops)
+        variances = ops.MatMul(variances, np.ones((K, 1), ops.dtype))
+    # What counts of them, as `Moderation.of` says, and then `shrinkage`.
+    limited = ops.Min(variances, ops.number(network.moderation.limit))
+    left = ops.Mul(limited, ops.number(1 - network.moderation.part))
+    scaled = ops.Mul(ops.Sub(variances, left), ops.number(np.pi / 8))
+    return ops.Div(Z2, ops.Sqrt(ops.Add(scaled, one)))
 
 
-def _scores(model: TwoLayerSigmoidClassifier, X: Any, dtype: Any, ops: Any) -> Any:
+def _scores(model: TwoLayerSigmoidClassifier, X: Any, ops: _Operators) -> Any:
     """Z2, of two classes beside its negative: the larger is the more probable."""
     Z2, *others = (
-        _moderated(network, *_forward(network, X, dtype, ops), dtype, ops)
+        _moderated(network, *_forward(network, X, ops), ops)
         for network in fitted(model).networks
     )
     if others:
-        Z2 = _Z2_of_average(model, [Z2, *others], dtype, ops)
+        Z2 = _Z2_of_average(model, [Z2, *others], ops)
     if model.n_outputs_ > 1 or model.out_activation_ == "softmax":
         return Z2
-    return OnnxConcat(OnnxNeg(Z2, **ops), Z2, axis=1, **ops)
+    return ops.Concat(ops.Neg(Z2), Z2, axis=1)
 
 
 def _Z2_of_average(
-    model: TwoLayerSigmoidClassifier, members: list[Any], dtype: Any, ops: Any
+    model: TwoLayerSigmoidClassifier, members: list[Any], ops: _Operators
 ) -> Any:
     """The Z2 that has the mean of the members' probabilities.
 
@@ -213,52 +193,49 @@ def _Z2_of_average(
     """
 
     def log_of_mean(logs: list[Any]) -> Any:
-        largest = OnnxMax(*logs, **ops)
-        parts = [OnnxExp(OnnxSub(log, largest, **ops), **ops) for log in logs]
-        share = np.array([1 / len(logs)], dtype)
-        mean = OnnxMul(OnnxSum(*parts, **ops), share, **ops)
-        return OnnxAdd(largest, OnnxLog(mean, **ops), **ops)
+        largest = ops.Max(*logs)
+        parts = [ops.Exp(ops.Sub(log, largest)) for log in logs]
+        mean = ops.Mul(ops.Sum(*parts), ops.number(1 / len(logs)))
+        return ops.Add(largest, ops.Log(mean))
 
     if model.out_activation_ == "softmax":
-        return log_of_mean([OnnxLogSoftmax(Z2, axis=1, **ops) for Z2 in members])
+        return log_of_mean([ops.LogSoftmax(Z2, axis=1) for Z2 in members])
 
     def log_sigmoid(Z2: Any) -> Any:
-        one, zero = np.ones(1, dtype), np.zeros(1, dtype)
-        small = OnnxExp(OnnxNeg(OnnxAbs(Z2, **ops), **ops), **ops)
-        rest = OnnxLog(OnnxAdd(small, one, **ops), **ops)
-        return OnnxSub(OnnxMin(Z2, zero, **ops), rest, **ops)
+        small = ops.Exp(ops.Neg(ops.Abs(Z2)))
+        rest = ops.Log(ops.Add(small, ops.number(1)))
+        return ops.Sub(ops.Min(Z2, ops.number(0)), rest)
 
     log_A2 = log_of_mean([log_sigmoid(Z2) for Z2 in members])
-    log_rest = log_of_mean([log_sigmoid(OnnxNeg(Z2, **ops)) for Z2 in members])
-    return OnnxSub(log_A2, log_rest, **ops)
+    log_rest = log_of_mean([log_sigmoid(ops.Neg(Z2)) for Z2 in members])
+    return ops.Sub(log_A2, log_rest)
 
 
 def _convert(scope: Any, operator: Any, container: Any) -> None:
     """Adds label and probabilities as standard operators; samples in rows."""
-    model, version = operator.raw_operator, container.target_opset
-    double = isinstance(operator.inputs[0].type, DoubleTensorType)
-    dtype = np.float64 if double else np.float32
-    ops = {"op_version": version}
+    model = operator.raw_operator
     X: Any = operator.inputs[0]
+    double = isinstance(X.type, DoubleTensorType)
+    ops = _Operators(container.target_opset, np.float64 if double else np.float32)
     if not isinstance(X.type, DoubleTensorType | FloatTensorType):
-        X = OnnxCast(X, to=1, **ops)
-    scores = _scores(model, X, dtype, ops)
+        X = ops.Cast(X, to=1)
+    scores = _scores(model, X, ops)
     if container.get_options(model, {"raw_scores": False})["raw_scores"]:
         A2 = scores
     elif model.out_activation_ == "softmax":
-        A2 = OnnxSoftmax(scores, axis=1, **ops)
+        A2 = ops.Softmax(scores, axis=1)
     else:
-        A2 = OnnxSigmoid(scores, **ops)
+        A2 = ops.Sigmoid(scores)
     label, probability = (output.full_name for output in operator.outputs)
-    OnnxIdentity(A2, output_names=[probability], **ops).add_to(scope, container)
+    ops.Identity(A2, output_names=[probability]).add_to(scope, container)
     if _is_multilabel(model):
-        above = OnnxGreater(scores, np.array([0], dtype=dtype), **ops)
-        chosen = OnnxCast(above, to=7, output_names=[label], **ops)
+        above = ops.Greater(scores, ops.number(0))
+        chosen = ops.Cast(above, to=7, output_names=[label])
     else:
         # No reshape to -1 rows: an empty batch does not say how many these are.
-        index = OnnxArgMax(scores, axis=1, keepdims=0, **ops)
+        index = ops.ArgMax(scores, axis=1, keepdims=0)
         labels = _labels(scope, model)
-        chosen = OnnxGather(labels, index, axis=0, output_names=[label], **ops)
+        chosen = ops.Gather(labels, index, axis=0, output_names=[label])
     chosen.add_to(scope, container)
 
 
