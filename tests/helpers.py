@@ -5,6 +5,7 @@ import numpy as np
 from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layout import Layout
+from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.partition import Partition
 from sk_twolayer._engine.sums import BlockSums, OneOutputSums
@@ -20,6 +21,10 @@ def make_objective(X, targets, k, K, output, sample_weight=None, alpha=0.0, **op
     samples, layout = Block(X, targets, sample_weight), Layout(X.shape[1], k, K)
     partition = Partition(samples, layout, output, **options)
     return CrossEntropyObjective(partition, alpha=alpha)
+
+
+def standardise(X, alpha, sample_weight=None):
+    return Moments.of(X, sample_weight).standardisation(alpha, X.dtype)
 
 
 def before_each_block(monkeypatch, function):

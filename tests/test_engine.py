@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from sk_twolayer import TwoLayerSigmoidClassifier, network
 from sk_twolayer._engine import threads as _threads
 from sk_twolayer._engine.blocks import choose_block_rows, chunks
-from sk_twolayer._engine.moments import feature_moments
+from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers, count_threads, share
@@ -315,12 +315,12 @@ def test_moments_are_those_of_the_weighted_data():
     X = rng.normal(size=(9000, 3)) * [1, 1e-3, 1e5] + [1e6, 0, -1e7]
     weight = rng.integers(1, 4, 9000)
     repeated = np.repeat(X, weight, axis=0)
-    mean, deviation = feature_moments(X, weight.astype(float))
+    _, mean, deviation = Moments.of(X, weight.astype(float))
     np.testing.assert_allclose(mean, repeated.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(deviation, repeated.std(axis=0), rtol=1e-9)
     huge = np.array([[1e200], [-1e200]])
-    assert np.isfinite(feature_moments(huge)[1]).all()
-    assert feature_moments(np.full((10, 1), 0.1))[1] == 0
+    assert np.isfinite(Moments.of(huge).deviation).all()
+    assert Moments.of(np.full((10, 1), 0.1)).deviation == 0
 
 
 def test_block_rows_fit_the_cache_and_the_threads():

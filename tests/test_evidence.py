@@ -18,7 +18,6 @@ from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import TwoLayerSigmoidClassifier, network
 from sk_twolayer._engine.layout import Layout
-from sk_twolayer._engine.moments import standardise
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION, Prior
 from sk_twolayer._evidence import covariance as _covariance
@@ -38,7 +37,7 @@ from sk_twolayer._evidence.posterior import DensePosterior, LowRankPosterior
 from sk_twolayer._fitted import fitted
 from sk_twolayer._monitor import Monitor, Start
 from sk_twolayer._start import initial_parameters
-from tests.helpers import interrupt_at, make_objective, quick
+from tests.helpers import interrupt_at, make_objective, quick, standardise
 
 KINDS = ["binary", "multiclass", "multilabel"]
 

@@ -14,11 +14,10 @@ from sklearn.preprocessing import LabelBinarizer
 
 from sk_twolayer import TwoLayerSigmoidClassifier, inspection, network
 from sk_twolayer._alpha import FixedAlpha
-from sk_twolayer._engine.moments import standardise
 from sk_twolayer._labels import Labels
 from sk_twolayer._samples import Samples
 from sk_twolayer._settings import Settings
-from tests.helpers import gradient_by_parameters, pack, quick
+from tests.helpers import gradient_by_parameters, pack, quick, standardise
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 SOLVERS = ["lbfgs", "gd", "adam"]

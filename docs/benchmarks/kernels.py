@@ -21,7 +21,7 @@ from sklearn.datasets import load_breast_cancer
 from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layout import Layout
-from sk_twolayer._engine.moments import standardise
+from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.partition import Partition
@@ -39,7 +39,7 @@ def test_evaluation(benchmark, dtype):
         Block(X, y.astype(np.int8)),
         Layout(M, K, 1),
         choose_output("logistic", 1),
-        standardisation=standardise(X, 0.0),
+        standardisation=Moments.of(X).standardisation(0.0, X.dtype),
     )
     objective = CrossEntropyObjective(partition)
     theta = 0.1 * np.random.default_rng(0).normal(size=objective.size)

@@ -24,7 +24,7 @@ import json, sys, time
 from importlib import import_module
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from sk_twolayer._engine.moments import standardise
+from sk_twolayer._engine.moments import Moments
 
 def engine(name):
     # An earlier checkout has it among the other modules.
@@ -39,7 +39,8 @@ choose_output, Workers = engine("outputs").choose_output, engine("threads").Work
 def make(path, mapped, k, threads):
     X, y = np.load(path, mmap_mode="r" if mapped else None), np.load(path + ".y.npy")
     output = choose_output("logistic", 1)
-    options = {"standardisation": standardise(X, 0.0), "workers": Workers(threads)}
+    scales = Moments.of(X).standardisation(0.0, X.dtype)
+    options = {"standardisation": scales, "workers": Workers(threads)}
     try:
         Block, Layout = engine("blocks").Block, engine("layout").Layout
     except ImportError:

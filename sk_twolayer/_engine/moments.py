@@ -23,65 +23,6 @@ LONE = 0.1
 CURVATURE = 64.0
 
 
-def feature_moments(X: Any, sample_weight: Array | None = None) -> tuple[Array, Array]:
-    """Weighted mean and standard deviation of each feature, in one pass by blocks.
-
-    Parameters
-    ----------
-    X : ndarray or CSR matrix of shape (n, m), float64 or float32
-        Samples in rows.
-    sample_weight : ndarray of shape (n,), float64, default=None
-        Weights.
-
-    Returns
-    -------
-    mean : ndarray of shape (m,), float64
-        Means, in the feature's units.
-    deviation : ndarray of shape (m,), float64
-        Standard deviations, in the feature's units; 0 where only rounding varies.
-    """
-    if sparse.issparse(X):
-        weight = None if sample_weight is None else sample_weight.astype(X.dtype)
-        mean, variance = mean_variance_axis(X, axis=0, weights=weight)
-        return mean.astype(float), np.sqrt(variance.astype(float))
-    n, m = X.shape
-    # Sums about a point inside the data: no cancellation when the mean is far from 0.
-    origin = X[: min(n, MOMENT_ROWS)].mean(axis=0, dtype=float)
-    first, second, total, largest = np.zeros(m), np.zeros(m), 0.0, np.zeros(m)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, n, MOMENT_ROWS):
-            shifted = X[start : start + MOMENT_ROWS] - origin
-            np.maximum(largest, np.abs(shifted).max(axis=0), out=largest)
-            if sample_weight is None:
-                weight = np.ones(len(shifted))
-            else:
-                weight = sample_weight[start : start + MOMENT_ROWS]
-            total += weight.sum()
-            first += weight @ shifted
-            np.multiply(shifted, shifted, out=shifted)
-            second += weight @ shifted
-    return moments_of_sums(origin, first, second, largest, total, X.dtype)
-
-
-def moments_of_sums(
-    origin: Array,
-    first: Array,
-    second: Array,
-    largest: Array,
-    total: float,
-    dtype: Any,
-) -> tuple[Array, Array]:
-    """Mean and deviation, of sums of x - origin and its squares, and its largest size."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        # Mean and variance about the origin: E x, and E x^2 - (E x)^2.
-        drift = first / total
-        deviation = np.sqrt(np.maximum(second / total - drift**2, 0))
-    # Squares of values above 1e154 overflow; their range still tells the scale.
-    deviation = np.where(np.isfinite(deviation), deviation, largest)
-    mean = origin + np.where(np.isfinite(drift), drift, 0)
-    return mean, _without_rounding(mean, deviation, dtype)
-
-
 def _without_rounding(mean: Array, deviation: Array, dtype: Any) -> Array:
     """The deviations, 0 where rounding of the values could be all there is."""
     rounding = 10 * np.finfo(dtype).eps * np.abs(mean)
@@ -106,7 +47,8 @@ class Moments(NamedTuple):
     total : float
         Sum of the samples' weights.
     mean, deviation : ndarray of shape (m,), float64
-        As `feature_moments` gives them.
+        Weighted mean and standard deviation of each feature, in its units; a deviation
+        is 0 where only rounding varies.
     """
 
     total: float
@@ -115,9 +57,49 @@ class Moments(NamedTuple):
 
     @classmethod
     def of(cls, X: Any, sample_weight: Array | None = None) -> Moments:
-        """Those of some samples."""
-        total = X.shape[0] if sample_weight is None else np.sum(sample_weight)
-        return cls(float(total), *feature_moments(X, sample_weight))
+        """Those of some samples, (n, m) or a CSR matrix, in one pass by blocks."""
+        n, m = X.shape
+        total = float(n if sample_weight is None else np.sum(sample_weight))
+        if sparse.issparse(X):
+            weight = None if sample_weight is None else sample_weight.astype(X.dtype)
+            mean, variance = mean_variance_axis(X, axis=0, weights=weight)
+            return cls(total, mean.astype(float), np.sqrt(variance.astype(float)))
+        # Sums about a point inside the data: no cancellation when the mean is far from
+        # 0.
+        origin = X[: min(n, MOMENT_ROWS)].mean(axis=0, dtype=float)
+        first, second, largest = np.zeros((3, m))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, n, MOMENT_ROWS):
+                rows = slice(start, start + MOMENT_ROWS)
+                shifted = X[rows] - origin
+                np.maximum(largest, np.abs(shifted).max(axis=0), out=largest)
+                weight = np.ones(len(shifted))
+                if sample_weight is not None:
+                    weight = sample_weight[rows]
+                first += weight @ shifted
+                np.multiply(shifted, shifted, out=shifted)
+                second += weight @ shifted
+        return cls.of_sums(origin, first, second, largest, total, X.dtype)
+
+    @classmethod
+    def of_sums(
+        cls,
+        origin: Array,
+        first: Array,
+        second: Array,
+        largest: Array,
+        total: float,
+        dtype: Any,
+    ) -> Moments:
+        """Of sums of x - origin and of its squares, and its largest size."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            # Mean and variance about the origin: E x, and E x^2 - (E x)^2.
+            drift = first / total
+            deviation = np.sqrt(np.maximum(second / total - drift**2, 0))
+        # Squares of values above 1e154 overflow; their range still tells the scale.
+        deviation = np.where(np.isfinite(deviation), deviation, largest)
+        mean = origin + np.where(np.isfinite(drift), drift, 0)
+        return cls(total, mean, _without_rounding(mean, deviation, dtype))
 
     def without_lone_values(self, n: int, ends: Array) -> Moments:
         """Of a feature whose farthest value alone sets the scale, those of the others.
@@ -173,10 +155,3 @@ class Moments(NamedTuple):
         # Rounded to X's dtype, since that is what the blocks compute with.
         scale = (1 / curvature).astype(dtype).astype(float)
         return Standardisation(self.mean.astype(dtype).astype(float), scale)
-
-
-def standardise(
-    X: Any, alpha: float, sample_weight: Array | None = None
-) -> Standardisation:
-    """`Moments.standardisation` of some samples."""
-    return Moments.of(X, sample_weight).standardisation(alpha, X.dtype)

@@ -19,7 +19,7 @@ from sk_twolayer._compat import convert_to_numpy
 from sk_twolayer._engine.blocks import Block
 from sk_twolayer._engine.layers import Folding
 from sk_twolayer._engine.layout import Layout
-from sk_twolayer._engine.moments import MOMENT_ROWS, Moments, moments_of_sums
+from sk_twolayer._engine.moments import MOMENT_ROWS, Moments
 from sk_twolayer._engine.outputs import Output, Softmax
 from sk_twolayer._engine.partition import Add
 from sk_twolayer._engine.standardisation import Standardisation
@@ -378,8 +378,8 @@ def moments_and_extremes(
     sums = xp.stack([origin, first, second, largest, highest, lowest])
     at, first, second, largest, *ends = place.fetch(sums).astype(float)
     dtype = place.dtype_of(X)
-    found = moments_of_sums(at, first, second, largest, total, dtype)
-    return Moments(total, *found), np.array(ends)
+    found = Moments.of_sums(at, first, second, largest, total, dtype)
+    return found, np.array(ends)
 
 
 def projected(place: Device, X: Any, line: Array) -> Array:
