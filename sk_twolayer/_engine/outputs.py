@@ -3,11 +3,23 @@
 Samples are rows. Both give dZ2 = A2 - Y; only the cost and the probabilities
 differ. Targets are small integers: 0 or 1 for each sigmoid output, the class's
 index for softmax.
+
+`Output` is what the objective and the estimator need, of samples in blocks of b:
+
+- `prepare` makes of integer targets what `costs` takes; and `costs` gives the cost of
+  each sample (b,), while Z2 (b, K) becomes dZ2 and work (2, b, K) is used.
+- `probabilities` and `log_probabilities`, finite for finite Z2, fill `columns` columns
+  from Z2, which is used up; `decide` gives labels, and `decision` a Z2 that has such
+  log-probabilities.
+- `curvature_root` is C (b, K, K) with C'C the cost's second derivative by Z2;
+  `variances` is what `shrinkage` takes of Z2 with covariances S, (b, K) or (b, 1).
+- `determined` is the matrix (K, K) that takes from Z2 what the data can't determine;
+  `odds` are log-odds (b, K), and their derivatives by Z2 (b, K, K).
 """
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, log_expit, log_softmax, logsumexp, softmax
@@ -16,43 +28,6 @@ from sk_twolayer._typing import Array
 
 # Log-odds of what is certain, in the precision of any float.
 CERTAIN = 1e4
-
-
-class Output(Protocol):
-    """What the objective and the estimator need of an output layer."""
-
-    def prepare(self, targets: Array, dtype: Any) -> Array:
-        """What `costs` takes, for one block of integer targets."""
-
-    def costs(self, Z2: Array, prepared: Array, work: Array) -> Array:
-        """Cost of each sample (b,); Z2 becomes dZ2 (b, K), work (2, b, K) is used."""
-
-    def probabilities(self, Z2: Array, out: Array) -> None:
-        """Fill in probabilities (b, columns) from Z2 (b, K), which is used up."""
-
-    def log_probabilities(self, Z2: Array, out: Array) -> None:
-        """Likewise their logarithms, finite for finite Z2."""
-
-    def columns(self, n_outputs: int) -> int:
-        """Columns of the probabilities."""
-
-    def decide(self, Z2: Array, classes: Array) -> Array:
-        """Labels from Z2 (n, K)."""
-
-    def decision(self, log_probabilities: Array) -> Array:
-        """A Z2 (n, K) that has these log-probabilities (n, columns)."""
-
-    def curvature_root(self, Z2: Array) -> Array:
-        """C (b, K, K) with C'C the cost's second derivative by Z2 (b, K)."""
-
-    def variances(self, Z2: Array, S: Array) -> Array:
-        """What `shrinkage` takes of Z2 (b, K) with covariances S: (b, K) or (b, 1)."""
-
-    def determined(self, n_outputs: int) -> Array:
-        """Matrix (K, K) that takes from Z2 what the data can't determine."""
-
-    def odds(self, Z2: Array) -> tuple[Array, Array]:
-        """Log-odds of each output (b, K), and their derivatives by Z2 (b, K, K)."""
 
 
 class Sigmoid:
@@ -253,6 +228,9 @@ class Softmax:
         others = np.where(eye == 1, -np.inf, Z2[:, None, :])
         rest = logsumexp(others, axis=2)
         return Z2 - rest, eye - np.exp(others - rest[:, :, None])
+
+
+Output = Sigmoid | Softmax
 
 
 def shrinkage(variances: Array) -> Array:
