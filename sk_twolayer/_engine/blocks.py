@@ -2,7 +2,7 @@
 
 Samples are rows here, as scikit-learn stores them, and stay as they are given: a block
 is a view of some rows, in memory or in a memory map. What the products need besides is
-made by `ForwardPass.load`, a block at a time, in a buffer that stays in the cache.
+made by `ForwardPass.hidden`, a block at a time, in a buffer that stays in the cache.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Block(NamedTuple):
     Attributes
     ----------
     X : ndarray or CSR matrix of shape (b, m), float64 or float32
-        Samples, raw; or (b, m + 1), as `ForwardPass.load` gives them, if they are kept.
+        Samples, raw; or (b, m + 1), as `ForwardPass.hidden` loads them, if they are kept.
     targets : ndarray of shape (b,) or (b, K)
         Targets, as given, or as the output layer prepared them.
     weight : ndarray of shape (b,), float, default=None

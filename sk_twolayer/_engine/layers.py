@@ -164,25 +164,21 @@ class ForwardPass:
         self._T = Rows(aligned((rows, layout.k), dtype), n_products)
         self._loading = folding.loading
 
-    def load(self, block: Block) -> tuple[Any, tuple[Array, ...]]:
-        """Samples (b, m) as the products take them, and their `chunks`; none if sparse.
-
-        Dense samples are copied beside a column of ones, which carries b1 through the
-        same matrix products. Multiplied where they lie they would need b1 added, and
-        its gradient summed, in two passes over (b, k) of their own, and that costs more
-        than the copy, which brings them into the cache besides: docs/benchmarks/tried.py.
-        """
-        if self.is_sparse or block.chunks:
-            return block.X, block.chunks
-        inputs, chunks = self._inputs.first(len(block.X))
-        self._loading.load(block.X, inputs[:, :-1])
-        return inputs, chunks
-
     def hidden(
         self, block: Block, layers: Layers
     ) -> tuple[Any, tuple[Array, ...], Array, tuple[Array, ...]]:
-        """X as loaded, and T = tanh(X half_W1) (b, k), each with its chunks."""
-        X, X_chunks = self.load(block)
+        """X as loaded, and T = tanh(X half_W1) (b, k), each with its chunks.
+
+        Sparse samples have none. Dense ones are copied beside a column of ones, which
+        carries b1 through the same matrix products. Multiplied where they lie they
+        would need b1 added, and its gradient summed, in two passes over (b, k) of their
+        own, and that costs more than the copy, which brings them into the cache
+        besides: docs/benchmarks/tried.py.
+        """
+        X, X_chunks = block.X, block.chunks
+        if not (self.is_sparse or X_chunks):
+            X, X_chunks = self._inputs.first(len(block.X))
+            self._loading.load(block.X, X[:, :-1])
         T, T_chunks = self._T.first(X.shape[0])
         half_W1 = layers.half_W1
         # The table's first row. The last row of half_W1 is b1's: dense samples end with
