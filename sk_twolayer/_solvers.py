@@ -227,7 +227,7 @@ def lbfgs(
     tol: float,
     report: Report,
     memory: int = MEMORY,
-    is_free: bool = False,
+    exact_steps: bool = True,
 ) -> Solution:
     """Minimise by L-BFGS (scipy.optimize).
 
@@ -245,9 +245,8 @@ def lbfgs(
         Called after each iteration; True ends training.
     memory : int, default=MEMORY
         Pairs of steps that are kept.
-    is_free : bool, default=False
-        Whether steps leave the objective's bounds, and the grid on which the same
-        samples, in whatever order, give the same steps.
+    exact_steps : bool, default=True
+        Whether the same samples, in whatever order, shall give the same steps.
 
     Returns
     -------
@@ -257,8 +256,8 @@ def lbfgs(
     """
     history: list[float] = []
     cost, gradient = 0.0, np.empty(0)
-    bounds = None if is_free else objective.bounds
-    exact = not is_free and tol > 0 and objective.resolution < EXACT
+    bounds = objective.bounds
+    exact = exact_steps and tol > 0 and objective.resolution < EXACT
     unit, cost_unit = tol * GRADIENT_UNIT, tol * tol * COST_UNIT
 
     def evaluate(theta: Array) -> float:

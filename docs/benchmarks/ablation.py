@@ -182,7 +182,7 @@ PIECES = {
         mock.patch.object(moments.Moments, "without_lone_values", lambda self, *_: self)
     ],
     "steps on a grid": lambda: [
-        mock.patch.dict(solvers.lbfgs.__kwdefaults__, is_free=True)
+        mock.patch.dict(solvers.lbfgs.__kwdefaults__, exact_steps=False)
     ],
     "weak priors of the biases: none": partial(
         constants, B1_PRECISION=0.0, B2_PRECISION=1e-9

@@ -45,12 +45,14 @@ class Prior:
 
     Attributes
     ----------
+    kind : {"evidence", "ard"}
+        As given.
     n_groups : int
         Groups; W2's is the last.
     """
 
     def __init__(self, layout: Layout, kind: str) -> None:
-        self.n_groups = layout.m + 1 if kind == "ard" else 2
+        self.kind, self.n_groups = kind, layout.m + 1 if kind == "ard" else 2
         self._group = np.full(layout.size, -1)
         # Biases stay in group -1. A column of W1, one feature's weights, is a row of
         # theta's first matrix.

@@ -14,7 +14,6 @@ evidence of these precisions. Rounds that raise it are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,7 +26,7 @@ from sk_twolayer._evidence.moderation import choose_moderation
 from sk_twolayer._evidence.posterior import Posterior
 from sk_twolayer._evidence.predictive import Moderation
 from sk_twolayer._monitor import Found, Monitor, Start
-from sk_twolayer._solvers import Report, lbfgs, skipping_first, slope
+from sk_twolayer._solvers import lbfgs, skipping_first, slope
 from sk_twolayer._typing import Array
 
 # Bounds of the others. Without, data that a line separates drive W2 to infinity and W1
@@ -81,68 +80,81 @@ class Evidence(NamedTuple):
     norm: Array
     posterior: Posterior
 
-    @property
-    def deviations(self) -> Array:
-        """Standard deviation that the prior expects of each group's weights."""
-        return 1 / np.sqrt(self.alpha)
 
-    @property
-    def n_effective(self) -> float:
-        """Sum over all variables of the part that the data determine."""
-        return float(self.posterior.well_determined.sum())
+class _Variables:
+    """The objective as L-BFGS sees it: here in its own variables, without bounds.
 
-
-class _Whitened:
-    """The objective in variables v, theta = origin + S v, where it is about round."""
+    Attributes
+    ----------
+    last : ndarray of shape (p,), float64
+        Where the cost was evaluated last, in the objective's own variables.
+    steepest : float
+        Largest entry of the gradient there, by these, of those that no bound holds.
+    """
 
     bounds: tuple[Array, Array] | None = None
 
-    def __init__(
-        self, objective: CrossEntropyObjective, origin: Array, posterior: Posterior
-    ) -> None:
-        self.resolution = objective.resolution
-        self._objective, self._origin, self._posterior = objective, origin, posterior
-        _, gradient = objective.value_and_gradient(origin)
-        # So long that the first step of L-BFGS, of length 1, is Gauss and Newton's.
-        whitened = posterior.whiten_gradient(gradient)
-        self.length = float(np.linalg.norm(whitened)) * objective.total
-        self.steepest, self.last = np.inf, origin
+    def __init__(self, objective: CrossEntropyObjective) -> None:
+        self.resolution, self._objective = objective.resolution, objective
+        self.steepest, self.last = np.inf, np.empty(0)
 
     def theta(self, v: Array) -> Array:
         """The objective's own variables."""
-        return self._origin + self.length * self._posterior.whiten(v)
+        return v
+
+    def by_v(self, gradient: Array) -> Array:
+        """The gradient by v, of that by theta."""
+        return gradient
 
     def value_and_gradient(self, v: Array) -> tuple[float, Array]:
         """Cost, and gradient by v."""
         self.last = self.theta(v)
         cost, gradient = self._objective.value_and_gradient(self.last)
-        self.steepest = float(np.abs(gradient).max())
-        return cost, self.length * self._posterior.whiten_gradient(gradient)
+        bounds = None if self.bounds is None else self._objective.bounds
+        self.steepest = slope(self.last, gradient, bounds)
+        return cost, self.by_v(gradient)
 
 
-class _Scaled:
-    """The objective in variables in which its penalty is no steeper than its cost."""
+class _Whitened(_Variables):
+    """In variables v, theta = origin + S v, where it is about round."""
 
-    def __init__(self, objective: CrossEntropyObjective) -> None:
-        self.resolution, self._objective = objective.resolution, objective
-        # As `Moments.standardisation` scales features.
-        self.scale = 1 / np.sqrt(1 + CURVATURE * objective.penalty)
-        self.steepest, self.bounds = np.inf, objective.bounds
-        if objective.bounds is not None:
-            lower, upper = objective.bounds
-            self.bounds = lower / self.scale, upper / self.scale
+    def __init__(
+        self, objective: CrossEntropyObjective, origin: Array, posterior: Posterior
+    ) -> None:
+        super().__init__(objective)
+        self._origin, self._posterior = origin, posterior
+        _, gradient = objective.value_and_gradient(origin)
+        # So long that the first step of L-BFGS, of length 1, is Gauss and Newton's.
+        whitened = posterior.whiten_gradient(gradient)
+        self.length = float(np.linalg.norm(whitened)) * objective.total
 
     def theta(self, v: Array) -> Array:
         """The objective's own variables."""
-        theta: Array = v * self.scale
-        return theta
+        return self._origin + self.length * self._posterior.whiten(v)
 
-    def value_and_gradient(self, v: Array) -> tuple[float, Array]:
-        """Cost, and gradient by v."""
-        theta = self.theta(v)
-        cost, gradient = self._objective.value_and_gradient(theta)
-        self.steepest = slope(theta, gradient, self._objective.bounds)
-        return cost, self.scale * gradient
+    def by_v(self, gradient: Array) -> Array:
+        """The gradient by v, of that by theta."""
+        return self.length * self._posterior.whiten_gradient(gradient)
+
+
+class _Scaled(_Variables):
+    """In variables in which its penalty is no steeper than its cost, within bounds."""
+
+    def __init__(self, objective: CrossEntropyObjective) -> None:
+        super().__init__(objective)
+        # As `Moments.standardisation` scales features.
+        self.scale = 1 / np.sqrt(1 + CURVATURE * objective.penalty)
+        assert objective.bounds is not None
+        lower, upper = objective.bounds
+        self.bounds = lower / self.scale, upper / self.scale
+
+    def theta(self, v: Array) -> Array:
+        """The objective's own variables."""
+        return v * self.scale
+
+    def by_v(self, gradient: Array) -> Array:
+        """The gradient by v, of that by theta."""
+        return self.scale * gradient
 
 
 class _Search:
@@ -154,8 +166,7 @@ class _Search:
         prior: Prior,
         max_iter: int,
         rng: np.random.RandomState,
-        report: Report,
-        progress: Callable[[Evidence], None],
+        monitor: Monitor,
     ) -> None:
         self.objective, self.prior, self._rng = objective, prior, rng
         self.curvature = Curvature(objective)
@@ -164,14 +175,19 @@ class _Search:
         self.ends: list[int] = []
         self.best: Evidence | None = None
         self.stopped, self.converged = False, True
-        self._max_iter, self._report, self._progress = max_iter, report, progress
+        self._max_iter, self._monitor = max_iter, monitor
         self._last = np.empty(0), np.empty(0)
         self._lucky = 0
 
     @property
     def exhausted(self) -> bool:
-        """Whether no iteration is left, or `report` ended training."""
-        return self.stopped or len(self.history) > self._max_iter
+        """Whether no iteration is left, or the monitor ended training."""
+        return self.stopped or self._left < 1
+
+    @property
+    def _left(self) -> int:
+        """Iterations that are left: the history begins with the start, which is none."""
+        return self._max_iter - max(len(self.history) - 1, 0)
 
     def run(self, start: Array, alpha: Array, tol: float) -> None:
         """All rounds, and the weights of the best to the tolerance."""
@@ -210,25 +226,11 @@ class _Search:
         assert best is not None
         objective.set_precision(self.prior.precision(best.alpha))
         theta = self._obeying(best.theta)
-        cost, most = objective.value(theta), self._max_iter + 1 - len(self.history)
-        if self.stopped or most < 1:
-            return self._evaluate(theta, best.alpha, cost)
+        if self.exhausted:
+            return self._evaluate(theta, best.alpha, objective.value(theta))
         scaled = _Scaled(objective)
-
-        def report(v: Array, cost: float, _: float) -> bool:
-            stop = self._note(scaled.theta(v), best.alpha, cost, scaled.steepest)
-            return stop or scaled.steepest <= tol
-
-        solution = lbfgs(
-            scaled,
-            theta / scaled.scale,
-            max_iter=most,
-            tol=0.0,
-            report=skipping_first(report),
-        )
-        self.converged = solution.converged
-        theta = scaled.theta(solution.theta)
-        return self._evaluate(theta, best.alpha, solution.history[-1])
+        start = theta / scaled.scale
+        return self._descend(scaled, start, best.alpha, self._left, 0.0, tol)
 
     def _obeying(self, theta: Array) -> Array:
         """Theta, its neurons turned and cut to the bounds, where there are any."""
@@ -273,20 +275,8 @@ class _Search:
     def _first(self, start: Array, alpha: Array, tol: float) -> Evidence:
         """The evidence at the first precisions, from L-BFGS begun at `start`."""
         self.objective.set_precision(self.prior.precision(alpha))
-
-        def report(theta: Array, cost: float, steepest: float) -> bool:
-            return self._note(theta, alpha, cost, steepest)
-
-        solution = lbfgs(
-            self.objective,
-            start,
-            max_iter=self._max_iter,
-            tol=tol,
-            report=report,
-            is_free=True,
-        )
-        self.converged = solution.converged
-        return self._evaluate(solution.theta, alpha, solution.history[-1])
+        variables = _Variables(self.objective)
+        return self._descend(variables, start, alpha, self._left, tol, None)
 
     def _next(self, best: Evidence, alpha: Array, tol: float | None) -> Evidence:
         """The evidence at other precisions, from L-BFGS begun where `best` is.
@@ -301,29 +291,43 @@ class _Search:
         start = np.zeros(objective.size)
         if tol is None and whitened.length > 0:
             start = SPREAD / whitened.length * self._rng.normal(size=objective.size)
-        most = max(ROUND_ITERATIONS, objective.size // 48)
-        # The first of the two tolerances is in whitened variables, ROUND_TOL's;
-        # `report` looks at the other, which is on the gradient by theta.
+        most = min(max(ROUND_ITERATIONS, objective.size // 48), self._left)
+        # ROUND_TOL is in whitened variables.
         gtol = 0.0
         if tol is None:
             gtol = ROUND_TOL * whitened.length / objective.total
+        return self._descend(whitened, start, alpha, most, gtol, tol)
+
+    def _descend(
+        self,
+        variables: _Variables,
+        start: Array,
+        alpha: Array,
+        most: int,
+        gtol: float,
+        tol: float | None,
+    ) -> Evidence:
+        """The evidence where L-BFGS ends, begun at `start` in these variables.
+
+        It ends where no entry of the gradient by them exceeds gtol, or, with tol, where
+        none of that by theta exceeds tol.
+        """
 
         def report(_: Array, cost: float, __: float) -> bool:
-            steepest = whitened.steepest
             # An iteration ends where the cost was evaluated last.
-            stop = self._note(whitened.last, alpha, cost, steepest)
-            return stop or (tol is not None and steepest <= tol)
+            stop = self._note(variables.last, alpha, cost, variables.steepest)
+            return stop or (tol is not None and variables.steepest <= tol)
 
         solution = lbfgs(
-            whitened,
+            variables,
             start,
-            max_iter=min(most, self._max_iter - len(self.history) + 1),
+            max_iter=most,
             tol=gtol,
-            report=skipping_first(report),
-            is_free=True,
+            report=skipping_first(report) if self.history else report,
+            exact_steps=False,
         )
         self.converged = solution.converged
-        theta = whitened.theta(solution.theta)
+        theta = variables.theta(solution.theta)
         return self._evaluate(theta, alpha, solution.history[-1])
 
     def precision(self, theta: Array, alpha: Array) -> Array:
@@ -334,7 +338,7 @@ class _Search:
     def _note(self, theta: Array, alpha: Array, cost: float, steepest: float) -> bool:
         self.history.append(cost)
         self._last = theta.copy(), alpha
-        self.stopped = self._report(self._obeying(theta), cost, steepest)
+        self.stopped = self._monitor(self._obeying(theta), cost, steepest)
         return self.stopped
 
     def _evaluate(self, theta: Array, alpha: Array, cost: float) -> Evidence:
@@ -352,8 +356,33 @@ class _Search:
         found = Evidence(theta, alpha, cost, log_evidence, gamma, norm, posterior)
         self.rounds.append((alpha, log_evidence))
         self.ends.append(len(self.history) - 1)
-        self._progress(found)
+        self._tell(found)
         return found
+
+    def _tell(self, found: Evidence) -> None:
+        """Callbacks, and who reads what is printed, of a round."""
+        self._monitor.found = self.attributes(found)
+        if self._monitor.title is not None:
+            low, high = found.alpha[:-1].min(), found.alpha[:-1].max()
+            of_W1 = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
+            print(
+                f"{self._monitor.title} round {len(self.rounds):9d}  log evidence "
+                f"{found.log_evidence:12.4f}  alpha of W1 {of_W1}, of W2 "
+                f"{found.alpha[-1]:.3g}  well-determined {found.gamma.sum():.1f}"
+            )
+
+    def attributes(self, found: Evidence) -> dict[str, Any]:
+        """What the evidence says, as the estimator has it."""
+        attributes = {
+            "alpha_": found.alpha,
+            "log_evidence_": found.log_evidence,
+            # The sum over all variables of the part that the data determine.
+            "n_effective_parameters_": float(found.posterior.well_determined.sum()),
+        }
+        if self.prior.kind == "ard":
+            # The deviation that the prior expects of each feature's weights.
+            attributes["feature_relevance_"] = 1 / np.sqrt(found.alpha[:-1])
+        return attributes
 
 
 class EvidenceMaximisation:
@@ -392,8 +421,7 @@ class EvidenceMaximisation:
         alpha = self._begin
         if alpha is None or np.shape(alpha) != (prior.n_groups,):
             alpha = np.full(prior.n_groups, INITIAL)
-        rounds = _Rounds(self._kind, monitor)
-        search = _Search(objective, prior, self._max_iter, start.rng, monitor, rounds)
+        search = _Search(objective, prior, self._max_iter, start.rng, monitor)
         interrupted = False
         try:
             search.run(start.theta, alpha, self._tol)
@@ -415,7 +443,7 @@ class EvidenceMaximisation:
             # Z2 / sqrt(1 + pi s^2 / 8) need not rise where Z2 does.
             moderation = Moderation(0.0, np.inf)
         attributes = {
-            **rounds.attributes(best),
+            **search.attributes(best),
             "_covariance": covariance,
             "moderation_": moderation.part,
             "_moderation_limit": moderation.limit,
@@ -432,33 +460,3 @@ class EvidenceMaximisation:
             attributes,
             interrupted,
         )
-
-
-class _Rounds:
-    """Follows the rounds of the evidence, for callbacks, and prints them."""
-
-    def __init__(self, kind: str, monitor: Monitor) -> None:
-        self._kind, self._monitor, self._count = kind, monitor, 0
-
-    def __call__(self, found: Evidence) -> None:
-        self._monitor.found = self.attributes(found)
-        self._count += 1
-        if self._monitor.title is not None:
-            low, high = found.alpha[:-1].min(), found.alpha[:-1].max()
-            of_W1 = f"{low:.3g}" if low == high else f"{low:.3g} to {high:.3g}"
-            print(
-                f"{self._monitor.title} round {self._count:9d}  log evidence "
-                f"{found.log_evidence:12.4f}  alpha of W1 {of_W1}, of W2 "
-                f"{found.alpha[-1]:.3g}  well-determined {found.gamma.sum():.1f}"
-            )
-
-    def attributes(self, found: Evidence) -> dict[str, Any]:
-        """What the evidence says, as the estimator has it."""
-        attributes = {
-            "alpha_": found.alpha,
-            "log_evidence_": found.log_evidence,
-            "n_effective_parameters_": found.n_effective,
-        }
-        if self._kind == "ard":
-            attributes["feature_relevance_"] = found.deviations[:-1]
-        return attributes
