@@ -13,7 +13,6 @@ a fixed penalty does, and took longer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -118,9 +117,17 @@ class Curvature:
                 f"n_hidden={objective.k}, or alpha='auto'."
             )
 
-    def posterior(self, theta: Array, precision: Array) -> Posterior:
-        """The Gaussian about theta, where the cost is least; `precision` is the prior's."""
-        return self._factorise(theta, precision, self._curvature_roots)
+    def posterior(
+        self, theta: Array, precision: Array, roots: Roots | None = None
+    ) -> Posterior:
+        """The Gaussian about theta, where the cost is least; `precision` is the prior's.
+
+        `roots` are as `predictive` gives them; None takes the curvature at theta.
+        """
+        roots = roots or self._curvature_roots
+        if self.method == "exact":
+            return DensePosterior(precision, self.matrix(theta, roots))
+        return LowRankPosterior(precision, self.rows(theta, roots))
 
     def predictive(
         self, theta: Array, precision: Array, posterior: Posterior
@@ -144,16 +151,11 @@ class Curvature:
         def mean_roots(X: Array, T: Array, Z2: Array) -> Array:
             return mean_curvature_root(output, Z2, covariance(X, T, W2))
 
-        averaged = self._factorise(theta, precision, mean_roots)
+        averaged = self.posterior(theta, precision, mean_roots)
         return averaged.covariance(k, K), mean_roots
 
     def _W2(self, theta: Array) -> Array:
         return self.objective.split(theta)[1][:-1].T
-
-    def _factorise(self, theta: Array, precision: Array, roots: Roots) -> Posterior:
-        if self.method == "exact":
-            return DensePosterior(precision, self.matrix(theta, roots))
-        return LowRankPosterior(precision, self.rows(theta, roots))
 
     @property
     def _curvature_roots(self) -> Roots:
@@ -191,8 +193,10 @@ class Curvature:
             curvature = roots.transpose(0, 2, 1) @ roots
             sums[2][...] += curvature.reshape(len(X), -1).T @ units.products(hidden)
 
+        # So few samples that their pairs' products stay in the cache.
         per_row = neurons.size + features.size + mixed + units.size
-        parts = self._visit(theta, start, add, roots, per_row)
+        step = min(max(PRODUCTS // per_row, FEWEST), MOST)
+        parts = visit_rows(self.objective, theta, start, add, roots, step)
         first, mixed_sum, second = (sum(arrays) for arrays in zip(*parts, strict=True))
         # Every entry is one of the pairs' sums: fancy indices put it where theta's
         # layout has its two weights.
@@ -214,18 +218,5 @@ class Curvature:
         def add(X: Array, T: Array, roots: Array, sums: list[Array]) -> None:
             sums.append(jacobian_rows(X, T, W2, roots))
 
-        parts = self._visit(theta, list, add, roots, 0)
+        parts = visit_rows(self.objective, theta, list, add, roots, MOST)
         return np.concatenate([rows for part in parts for rows in part])
-
-    def _visit(
-        self,
-        theta: Array,
-        start: Callable[[], Any],
-        add: Callable[..., None],
-        roots: Roots,
-        per_row: int,
-    ) -> list[Any]:
-        """Sums of add(X, T, C, sums) over a few samples at a time."""
-        # So few samples that their pairs' products stay in the cache.
-        step = min(max(PRODUCTS // max(per_row, 1), FEWEST), MOST)
-        return visit_rows(self.objective, theta, start, add, roots, step)

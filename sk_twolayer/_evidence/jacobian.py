@@ -9,6 +9,7 @@ summed from.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -77,8 +78,6 @@ class Pairs:
             return np.take(squares.reshape(len(A), -1), self._flat, axis=1)
         A = A.reshape(len(A), -1)
         result = np.empty((len(A), self.size))
-        for i, (start, end) in enumerate(
-            zip(self._starts, self._starts[1:], strict=False)
-        ):
+        for i, (start, end) in enumerate(pairwise(self._starts)):
             np.multiply(A[:, i:], A[:, i : i + 1], out=result[:, start:end])
         return result
