@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -20,15 +21,16 @@ TRAINING, VALIDATION, MARK = "#15191f", "#6a3fc4", "#b8bec8"
 MOST_NUMBERS, MOST_COLUMNS = 120, 12
 
 
-def _axes(display: str, ax: Any, **options: Any) -> Any:
+def _axes(display: Any, ax: Any, **options: Any) -> Any:
     """The axes to draw on, and a clear word where matplotlib is missing."""
     try:
         import matplotlib.pyplot as plt
     except ImportError as error:
         raise ImportError(
-            f"{display} needs matplotlib: pip install 'sk-twolayer[plot]'"
+            f"{type(display).__name__} needs matplotlib: pip install "
+            "'sk-twolayer[plot]'"
         ) from error
-    return ax if ax is not None else plt.subplots(**options)[1]
+    return ax if ax is not None else plt.subplots(layout="constrained", **options)[1]
 
 
 def _feature_names(inner: Inner, given: Sequence[str] | None, m: int) -> list[str]:
@@ -40,6 +42,7 @@ def _feature_names(inner: Inner, given: Sequence[str] | None, m: int) -> list[st
     return [str(name) for name in names]
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class LossCurveDisplay:
     """Cost by iteration, in training and on the held-out samples.
 
@@ -69,17 +72,10 @@ class LossCurveDisplay:
         The figure of the axes.
     """
 
-    def __init__(
-        self,
-        *,
-        loss_curve: Sequence[float],
-        validation_loss_curve: Sequence[float] | None = None,
-        estimator_name: str | None = None,
-        round_n_iter: Sequence[int] | None = None,
-    ) -> None:
-        self.loss_curve, self.round_n_iter = loss_curve, round_n_iter
-        self.validation_loss_curve = validation_loss_curve
-        self.estimator_name = estimator_name
+    loss_curve: Sequence[float]
+    validation_loss_curve: Sequence[float] | None = None
+    estimator_name: str | None = None
+    round_n_iter: Sequence[int] | None = None
 
     @classmethod
     def from_estimator(
@@ -138,7 +134,7 @@ class LossCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        ax = _axes("LossCurveDisplay", ax, layout="constrained")
+        ax = _axes(self, ax)
         (self.line_,) = ax.plot(
             self.loss_curve, color=TRAINING, label="training cost, penalty included"
         )
@@ -168,27 +164,20 @@ class LossCurveDisplay:
         return self
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class _WeightsPlot:
     """What plots of the weights hold."""
 
-    def __init__(
-        self,
-        *,
-        W1: Array,
-        W2: Array,
-        feature_names: Sequence[str],
-        output_names: Sequence[str],
-        feature_scale: Array | None = None,
-    ) -> None:
-        self.W1, self.W2 = W1, W2
-        self.feature_names, self.output_names = feature_names, output_names
-        self.feature_scale = feature_scale
+    W1: Array
+    W2: Array
+    feature_names: Sequence[str]
+    output_names: Sequence[str]
+    feature_scale: Array | None = None
 
     @property
     def _drawn(self) -> Array:
         """W1 as drawn: on the features' own scale, where it is known."""
-        scaled = self.W1 if self.feature_scale is None else self.W1 * self.feature_scale
-        return scaled
+        return self.W1 if self.feature_scale is None else self.W1 * self.feature_scale
 
     @classmethod
     def _of_estimator(
@@ -331,20 +320,12 @@ class NetworkDisplay(_WeightsPlot):
         inputs = _largest(np.abs(self._drawn).sum(axis=0), max_inputs)
         outputs = _largest(np.abs(self.W2).sum(axis=1), max_outputs)
         rows = max(len(inputs), len(hidden), len(outputs), 4)
-        ax = _axes(
-            "NetworkDisplay",
-            ax,
-            figsize=(9, 1.5 + 0.24 * rows),
-            layout="constrained",
-        )
+        ax = _axes(self, ax, figsize=(9, 1.5 + 0.24 * rows))
         heights = [_spread(len(nodes)) for nodes in (inputs, hidden, outputs)]
+        drawn = self._drawn[np.ix_(hidden, inputs)], self.W2[np.ix_(outputs, hidden)]
         self.edges_ = [
-            _draw_edges(
-                ax, 0, heights[0], heights[1], self._drawn[np.ix_(hidden, inputs)]
-            ),
-            _draw_edges(
-                ax, 1, heights[1], heights[2], self.W2[np.ix_(outputs, hidden)]
-            ),
+            _draw_edges(ax, x, heights[x], heights[x + 1], W)
+            for x, W in enumerate(drawn)
         ]
         for x, height in enumerate(heights):
             ax.scatter(
@@ -516,7 +497,7 @@ class WeightsDisplay(_WeightsPlot):
         # The features' names stand upright below W1.
         names = 0.07 * max(len(_shorten(name)) for name in self.feature_names)
         axes = _axes(
-            "WeightsDisplay",
+            self,
             ax,
             nrows=2,
             figsize=(
@@ -524,7 +505,6 @@ class WeightsDisplay(_WeightsPlot):
                 min(3 + names + height * (k + n_outputs), 14),
             ),
             height_ratios=[max(k, 4), max(n_outputs, 3)],
-            layout="constrained",
         )
         self.ax_ = np.asarray(axes)
         # Neurons are counted from 1, as in the explorer and in mathematics.
@@ -565,6 +545,7 @@ def _draw_map(ax: Any, W: Array, rows: Sequence[str], columns: Sequence[str]) ->
     return image
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class SensitivityDisplay:
     """How strongly each feature moves the probability, over some samples.
 
@@ -588,15 +569,9 @@ class SensitivityDisplay:
         The figure of the axes.
     """
 
-    def __init__(
-        self,
-        *,
-        sensitivities: Array,
-        feature_names: Sequence[str],
-        output_names: Sequence[str],
-    ) -> None:
-        self.sensitivities = sensitivities
-        self.feature_names, self.output_names = feature_names, output_names
+    sensitivities: Array
+    feature_names: Sequence[str]
+    output_names: Sequence[str]
 
     @classmethod
     def from_estimator(
@@ -674,12 +649,8 @@ class SensitivityDisplay:
         """
         values = np.atleast_2d(self.sensitivities)
         shown = np.argsort(-values.sum(axis=0), kind="stable")[:max_features][::-1]
-        ax = _axes(
-            "SensitivityDisplay",
-            ax,
-            figsize=(7, 1.2 + 0.28 * len(shown)),
-            layout="constrained",
-        )
+        places = range(len(shown))
+        ax = _axes(self, ax, figsize=(7, 1.2 + 0.28 * len(shown)))
         from matplotlib import colormaps
 
         self.bars_ = []
@@ -690,15 +661,10 @@ class SensitivityDisplay:
         names = [f"P({name})" for name in self.output_names]
         for i, (row, name) in enumerate(zip(values, names, strict=True)):
             colour = colours[i] if several else POSITIVE
-            self.bars_.append(
-                ax.barh(
-                    range(len(shown)), row[shown], left=done, color=colour, label=name
-                )
-            )
+            bars = ax.barh(places, row[shown], left=done, color=colour, label=name)
+            self.bars_.append(bars)
             done += row[shown]
-        ax.set_yticks(
-            range(len(shown)), [_shorten(self.feature_names[j]) for j in shown]
-        )
+        ax.set_yticks(places, [_shorten(self.feature_names[j]) for j in shown])
         summed = ", summed over outputs" if several else f" ({names[0]})"
         ax.set_xlabel(f"change of the probability\nfor one standard deviation{summed}")
         if several:
