@@ -128,15 +128,12 @@ def gradient_check(
     # Below this, a finite difference has no digits left to compare to `tol`.
     rounding = 100 * STEP**2 * max(1.0, cost) / tol
     floor = max(1e-3 * largest, rounding)
-    errors = {
-        name: np.abs(checked[name] - differences[name])
-        / np.maximum(
-            np.maximum(np.abs(checked[name]), np.abs(differences[name])), floor
-        )
-        for name in NAMES
-    }
-    # NaN in a student's gradient is the worst that can be.
-    errors = {name: np.nan_to_num(e, nan=np.inf) for name, e in errors.items()}
+    errors = {}
+    for name in NAMES:
+        one, other = checked[name], differences[name]
+        size = np.maximum(np.maximum(np.abs(one), np.abs(other)), floor)
+        # NaN in a student's gradient is the worst that can be.
+        errors[name] = np.nan_to_num(np.abs(one - other) / size, nan=np.inf)
     name = max(NAMES, key=lambda each: errors[each].max())
     i, j = (int(k) for k in np.unravel_index(errors[name].argmax(), errors[name].shape))
     return GradientCheck(

@@ -199,52 +199,33 @@ class Trace:
         gradients = network.backward(X, Y, parameters.W2, activations)
         self.output, self.language = output, "en"
         self.cost = network.cross_entropy(activations.Z2, Y, output=output)
-        self._features = problem.features
-        self.sizes = {
-            "m": X.shape[0],
-            "n": X.shape[1],
-            "k": len(parameters.W1),
-            "K": len(parameters.W2),
-        }
-        values = {
-            "X": X,
-            "Y": Y,
-            **parameters._asdict(),
-            **activations._asdict(),
-            **gradients._asdict(),
-        }
-        one = self.sizes["K"] == 1
+        (m, n), (K, k) = X.shape, parameters.W2.shape
+        self.sizes = {"m": m, "n": n, "k": k, "K": K}
+        values = {"X": X, "Y": Y}
+        for matrices in (parameters, activations, gradients):
+            values |= matrices._asdict()
         names = {
             "m": problem.features,
             "n": problem.samples,
-            "k": [f"neuron {i}" for i in range(self.sizes["k"])],
+            "k": [f"neuron {i}" for i in range(k)],
             "K": problem.outputs,
             "1": [""],
         }
         self.matrices = []
         for name, symbol, equation, template in STEPS:
-            terms = [term.replace("K", "1") for term in template] if one else template
+            terms = template
+            if K == 1:
+                terms = [term.replace("K", "1") for term in template]
             if output == "softmax" and name == "A2":
                 equation = "A2 = softmax(Z2)"
                 terms = [*terms[:1], "= softmax", *terms[2:]]
             first, second = template[0].split(":")[1].split(",")
             letters = terms[0].split(":")[1].split(",")
-            rows = names[first]
+            rows, columns = names[first], names[second]
             if name == "A2":
                 rows = [f"P({each})" for each in rows]
-            self.matrices.append(
-                MatrixTrace(
-                    name,
-                    symbol,
-                    equation,
-                    terms,
-                    (letters[0], letters[1]),
-                    (first, second),
-                    values[name],
-                    rows,
-                    names[second],
-                )
-            )
+            how = symbol, equation, terms, (letters[0], letters[1]), (first, second)
+            self.matrices.append(MatrixTrace(name, *how, values[name], rows, columns))
 
     def __getitem__(self, name: str) -> MatrixTrace:
         """The matrix of that name."""
@@ -263,7 +244,7 @@ class Trace:
         codes = [f"{m.name} = {self._code(m.name)}".removesuffix(" = ") for m in self]
         shapes = [f"# {m.shape_text}" for m in self]
         sides = [" x ".join(filter(None, map(MEANINGS.get, m.axes))) for m in self]
-        columns = [codes, shapes, sides, [_glance(m) for m in self]]
+        columns = [codes, shapes, sides, [_first(m.values) for m in self]]
         if self.moderation is not None:
             last = "softmax" if self.output == "softmax" else "sigmoid"
             n, K = self.sizes["n"], self.sizes["K"]
@@ -475,7 +456,9 @@ class SampleTrace:
             "from math import exp, log",
             "# X",
         ]
-        lines += [f"{_number(x)}  # {f}" for f, x in zip(t._features, X, strict=True)]
+        lines += [
+            f"{_number(x)}  # {f}" for f, x in zip(t.problem.features, X, strict=True)
+        ]
         lines.append(f"# Z1 = {t._code('Z1')}, A1 = {t._code('A1')}")
         for j, name in enumerate(t["Z1"].row_labels):
             lines += _line(_sum(W1[j], X, b1[j, 0]), f"Z1, {name}", v["Z1"][j, 0])
@@ -545,12 +528,8 @@ def _line(code: str, name: str, value: Any) -> list[str]:
     return lines + wrap.wrap(f"= {result}")
 
 
-def _glance(matrix: MatrixTrace) -> str:
-    """The first entries of the first row."""
-    return _first(matrix.values)
-
-
 def _first(values: Array) -> str:
+    """The first entries of the first row."""
     text = " ".join(f"{value:.3g}" for value in values[0, :3])
     return text + (" ..." if values.size > 3 else "")
 
