@@ -291,10 +291,9 @@ class SampleBlocks:
 
     def _part(self, group: Block, rows: slice) -> Block:
         """View of some rows of a group, with its chunks where samples are kept."""
-        few = group.take(rows)
-        if not self._chunked:
-            return few
-        return few._replace(chunks=chunks(few.X, self._n_products))
+        X, targets, weight, _ = group.take(rows)
+        in_chunks = chunks(X, self._n_products) if self._chunked else ()
+        return Block(X, targets, weight, in_chunks)
 
     def _prepared(self, rows: slice | Array) -> Block:
         """Some samples, targets and weights as the sums take them."""

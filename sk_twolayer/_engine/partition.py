@@ -205,7 +205,9 @@ class Partition:
         sums = self._batch_sums
         assert sums is not None
         sums.begin(self.folding.layers(theta))
-        _cost_and_gradient(sums, [Group([block], block.targets, block.weight)])
+        sums.add(block)
+        sums.end_group(block)
+        sums.end()
         self.folding.gradient(sums.sums, factor)
         return sums.cost, sums.sums
 

@@ -150,7 +150,7 @@ class BlockSums(ForwardPass):
             products, parts = self._products(X_chunks, dZ1_chunks)
             self.by_W1 += self._sum(products, parts)
 
-    def end_group(self, group: Group) -> None:
+    def end_group(self, group: Group | Block) -> None:
         """After the last block of a group: add what is left of it."""
 
     def end(self) -> None:
@@ -242,7 +242,7 @@ class OneOutputSums(BlockSums):
         scaled *= X
         self.by_W1 -= self._sum(products, parts)
 
-    def end_group(self, group: Group) -> None:
+    def end_group(self, group: Group | Block) -> None:
         """Add the group's cost: for many samples at a time, as its operations are short."""
         half_Z2, self._n_in_group = self._half_Z2[: self._n_in_group], 0
         work = self._work[:, : len(half_Z2)]
