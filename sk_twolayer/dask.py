@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import partial, reduce
 from itertools import pairwise
 from operator import itemgetter
@@ -149,7 +149,7 @@ def _describe(rows: _Rows) -> _Described | None:
         # As scikit-learn balances labels: by rows, not by weights.
         present = targets.sum(axis=0)
         counts = np.column_stack([len(y) - present, present])
-    are_counts = weight is None or are_whole(weight)
+    are_counts = weight is not None and are_whole(weight)
     labels = labels._replace(targets=np.empty(0))
     return _Described(sparse.issparse(X), labels, counts.astype(float), are_counts)
 
@@ -374,23 +374,19 @@ def _no_waiting_in_vain() -> Iterator[None]:
         ) from error
 
 
+@dataclass(eq=False)
 class DaskSums:
     """What `SumsOverSamples` asks, of parts that lie on workers."""
 
-    def __init__(
-        self,
-        cluster: _Cluster,
-        parts: list[Future],
-        firsts: list[list[int]],
-        folding: Folding,
-        output: Output,
-        n: int,
-        total: float,
-    ) -> None:
-        self._cluster, self._parts, self._firsts = cluster, parts, firsts
-        self._step = 1
-        self.n, self.total = n, total
-        self.folding, self.output, self.workers = folding, output, Workers()
+    _cluster: _Cluster
+    _parts: list[Future]
+    _firsts: list[list[int]]
+    folding: Folding
+    output: Output
+    n: int
+    total: float
+    workers: Workers = field(default_factory=Workers)
+    _step: int = 1
 
     def cost(self, theta: Array) -> float:
         """Sum of the weighted costs, in nats."""
@@ -418,9 +414,7 @@ class DaskSums:
 
     def thinned(self, step: int) -> DaskSums:
         """Every step-th sample, of which only `visit` can be asked."""
-        few = copy(self)
-        few._step, few.n = step, -(-self.n // step)
-        return few
+        return replace(self, _step=step, n=-(-self.n // step))
 
     def _sum(self, function: Callable[[ExactPartition], ExactSum]) -> Array:
         """Sum over the parts, of all samples."""
@@ -499,14 +493,8 @@ class DaskSamples:
         few = {first: block for of_part in found for first, block in of_part.items()}
         blocks = [few[first] for first in sorted(few)]
         labels = self.labels
-        return joined(
-            [
-                Samples(X, labels._replace(targets=targets), weight)
-                for X, targets, weight, _ in blocks
-            ],
-            labels,
-            self.signs,
-        )
+        made = [Samples(X, labels._replace(targets=y), w) for X, y, w, _ in blocks]
+        return joined(made, labels, self.signs)
 
     def split(
         self, fraction: float, rng: np.random.RandomState
@@ -587,14 +575,8 @@ class DaskSamples:
         key = k, id(standardisation)
         if key not in self._parts:
             self._parts[key] = self._make_parts(layout, output, standardisation, keep)
-        sums = DaskSums(
-            self._cluster,
-            *self._parts[key],
-            folding,
-            output,
-            self.n,
-            self._sum_of_weights,
-        )
+        parts, size_and_total = self._parts[key], (self.n, self._sum_of_weights)
+        sums = DaskSums(self._cluster, *parts, folding, output, *size_and_total)
         return CrossEntropyObjective(sums, signs=self.signs)
 
     def _make_parts(self, *given: Any) -> tuple[list[Future], list[list[int]]]:
@@ -957,12 +939,8 @@ as there
         meta = X if isinstance(X, da.Array) else X._meta
         validate_data(self, meta, reset=True, skip_check_array=True)
         dtype, name = _dtype_of(X), type(self).__name__
-        rows = cluster.client.compute(
-            [
-                delayed(_check)(*blocks, dtype, name)
-                for blocks in zip(*aligned, strict=True)
-            ]
-        )
+        check, blocks = delayed(_check), zip(*aligned, strict=True)
+        rows = cluster.client.compute([check(*each, dtype, name) for each in blocks])
         of_all = cluster.over(_describe, rows)
         rows = [row for row, each in zip(rows, of_all, strict=True) if each is not None]
         described = [each for each in of_all if each is not None]
@@ -973,9 +951,7 @@ as there
         labels, counts = _united(described)
         labels = labels._replace(names=label_names(getattr(y, "_meta", y)))
         class_weight = _weights_of_classes(self.class_weight, labels, counts)
-        are_counts = sample_weight is not None and all(
-            each.are_counts for each in described
-        )
+        are_counts = all(each.are_counts for each in described)
         encode = partial(
             _encode, labels=labels, class_weight=class_weight, are_counts=are_counts
         )
@@ -997,15 +973,9 @@ as there
             samples = cluster.map(
                 partial(_scale_weights, divisor=scale[0], factor=scale[1]), samples
             )
-        found_samples = DaskSamples(
-            cluster,
-            samples,
-            labels,
-            self.n_features_in_,
-            dtype,
-            described[0].is_sparse,
-            self._signs(labels),
-        )
+        is_sparse, signs = described[0].is_sparse, self._signs(labels)
+        given = labels, self.n_features_in_, dtype, is_sparse, signs
+        found_samples = DaskSamples(cluster, samples, *given)
         return found_samples, callback_data(X, y, sample_weight)
 
 
