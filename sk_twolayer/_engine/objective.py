@@ -114,11 +114,10 @@ class CrossEntropyObjective:
 
     def from_parameters(self, parameters: Parameters) -> Array:
         """Theta of the article's matrices: `to_parameters`' inverse within the bounds."""
-        if self.bounds is None:
-            return self.layout.from_parameters(parameters, self.standardisation)
-        parameters = turned(parameters)
+        if self.bounds is not None:
+            parameters = turned(parameters)
         theta = self.layout.from_parameters(parameters, self.standardisation)
-        return np.clip(theta, *self.bounds)
+        return theta if self.bounds is None else np.clip(theta, *self.bounds)
 
     def at_bound(self, theta: Array) -> Array:
         """Which variables (p,) a bound holds at 0."""

@@ -45,10 +45,10 @@ class Moderation(NamedTuple):
         return variances - (1 - self.part) * np.minimum(variances, self.limit)
 
 
-class Predictive:
+class Predictive(NamedTuple):
     """The Gaussian of Z2 that follows from the weights' posterior.
 
-    Parameters
+    Attributes
     ----------
     covariance : Covariance
         That of Z2 under the posterior of theta.
@@ -62,16 +62,11 @@ class Predictive:
         How much of Z2's variance counts.
     """
 
-    def __init__(
-        self,
-        covariance: Covariance,
-        standardisation: Standardisation,
-        W2: Array,
-        output: Output,
-        moderation: Moderation,
-    ) -> None:
-        self._covariance, self._standardisation = covariance, standardisation
-        self._W2, self._output, self._moderation = W2, output, moderation
+    covariance: Covariance
+    standardisation: Standardisation
+    W2: Array
+    output: Output
+    moderation: Moderation
 
     def moderate(self, X: Any, T: Array, Z2: Array) -> Array:
         """Shrink Z2 (b, K), in place, as far as it is uncertain: sigma of it is a mean.
@@ -83,8 +78,8 @@ class Predictive:
         # A few samples at a time: their derivatives are p numbers for each output.
         for few in self._parts(X):
             S = self._covariances(X[few], T[few])
-            variances = self._output.variances(Z2[few].astype(float), S)
-            Z2[few] *= shrinkage(self._moderation.of(variances))
+            variances = self.output.variances(Z2[few].astype(float), S)
+            Z2[few] *= shrinkage(self.moderation.of(variances))
         return Z2
 
     def with_deviations(self, X: Any, T: Array, Z2: Array) -> Array:
@@ -97,7 +92,7 @@ class Predictive:
         result = np.concatenate([Z2, Z2], axis=1)
         # Softmax does not see what is added to all outputs, and neither should a
         # deviation.
-        free = self._output.determined(K)
+        free = self.output.determined(K)
         for few in self._parts(X):
             S = free @ self._covariances(X[few], T[few]) @ free
             result[few, K:] = _deviations(np.einsum("bkk->bk", S))
@@ -112,17 +107,17 @@ class Predictive:
         result = np.empty((len(Z2), 2 * K))
         for few in self._parts(X):
             S = self._covariances(X[few], T[few])
-            result[few, :K], slopes = self._output.odds(Z2[few].astype(float))
+            result[few, :K], slopes = self.output.odds(Z2[few].astype(float))
             variances = np.einsum("bij,bij->bi", slopes @ S, slopes)
             result[few, K:] = _deviations(variances)
         return result
 
     def _parts(self, X: Any) -> list[slice]:
-        step = samples_at_once(X.shape[1], self._W2)
+        step = samples_at_once(X.shape[1], self.W2)
         return [slice(i, i + step) for i in range(0, X.shape[0], step)]
 
     def _covariances(self, X: Any, T: Array) -> Array:
-        return self._covariance(standardised(X, *self._standardisation), T, self._W2)
+        return self.covariance(standardised(X, *self.standardisation), T, self.W2)
 
 
 def _deviations(variances: Array) -> Array:
