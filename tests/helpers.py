@@ -19,8 +19,18 @@ def quick(**options):
 
 def make_objective(X, targets, k, K, output, sample_weight=None, alpha=0.0, **options):
     samples, layout = Block(X, targets, sample_weight), Layout(X.shape[1], k, K)
-    partition = Partition(samples, layout, output, **options)
-    return CrossEntropyObjective(partition, alpha=alpha)
+    objective = CrossEntropyObjective(Partition(samples, layout, output, **options))
+    return penalised(objective, alpha)
+
+
+def penalised(objective, alpha):
+    """The objective with alpha / 2 (|W1|^2 + |W2|^2), of the original weights."""
+    precision = np.zeros(objective.size)
+    first, second = objective.split(precision)
+    first[:-1] = alpha * objective.scale[:, None] ** 2
+    second[:-1] = alpha
+    objective.set_precision(precision)
+    return objective
 
 
 def standardise(X, alpha, sample_weight=None):

@@ -36,7 +36,7 @@ from sk_twolayer._engine.on_device import (
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.partition import Partition
 from sk_twolayer._start import initial_parameters
-from tests.helpers import quick
+from tests.helpers import penalised, quick
 
 if not FOLLOWS_ARRAYS:
     pytest.skip("scikit-learn < 1.9", allow_module_level=True)
@@ -110,8 +110,8 @@ def test_sums_are_those_of_the_engine(
     there = samples._replace(X=xp.asarray(X))
     place = place_of(there.X)
     device = DevicePartition(place, there, layout, output, scales)
-    expected = CrossEntropyObjective(local, alpha=2.0)
-    objective = CrossEntropyObjective(device, alpha=2.0)
+    expected = penalised(CrossEntropyObjective(local), 2.0)
+    objective = penalised(CrossEntropyObjective(device), 2.0)
     drawn = initial_parameters(np.random.RandomState(0), layout, scales)
     theta = 2 * expected.from_parameters(drawn)
     cost, gradient = expected.value_and_gradient(theta)

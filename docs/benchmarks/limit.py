@@ -41,7 +41,8 @@ def ours(dtype, cores):
         standardisation=Standardisation(np.zeros(M), np.ones(M)),
         workers=Workers(cores),
     )
-    objective = CrossEntropyObjective(partition, alpha=1.0)
+    objective = CrossEntropyObjective(partition)
+    objective.set_precision(np.ones(objective.size))
     theta = 0.1 * np.random.default_rng(0).normal(size=objective.size)
     with objective.workers.started():
         return [seconds(lambda: objective.value_and_gradient(theta)) for _ in range(40)]

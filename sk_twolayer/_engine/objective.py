@@ -24,16 +24,16 @@ from sk_twolayer.network import Parameters
 
 
 class CrossEntropyObjective:
-    """(sum of weighted cross-entropies + alpha/2 (|W1|^2 + |W2|^2)) / sum of weights.
+    """(sum of weighted cross-entropies + 1/2 theta' D theta) / sum of weights.
 
-    The cost is always that of the original weights, whatever theta's variables are.
+    The cross-entropies are always those of the original weights, whatever theta's
+    variables are; D is the diagonal of `set_precision`, and 0 until then. Since
+    W1 = V1 * scale, a penalty of alpha on W1 is one of alpha scale^2 on theta's V1.
 
     Parameters
     ----------
     partition : SumsOverSamples
         The samples, which answer at theta.
-    alpha : float, default=0.0
-        L2 penalty.
     signs : ndarray of shape (m,), int8, default=None
         Features that Z2 shall rise with are 1, those that it shall fall with -1, others
         0; None is all 0.
@@ -59,11 +59,7 @@ class CrossEntropyObjective:
     """
 
     def __init__(
-        self,
-        partition: SumsOverSamples,
-        *,
-        alpha: float = 0.0,
-        signs: Array | None = None,
+        self, partition: SumsOverSamples, *, signs: Array | None = None
     ) -> None:
         self.partition = partition
         self.n, self.total = partition.n, partition.total
@@ -79,12 +75,7 @@ class CrossEntropyObjective:
         self.signs = signs
         self.bounds = None if signs is None else self.layout.bounds(signs)
         self.resolution = float(np.finfo(self.folding.dtype).eps)
-        precision = np.zeros(self.size)
-        by_W1, by_W2 = self.split(precision)
-        # W1 = V1 * scale, so alpha |W1|^2 is a penalty of alpha scale^2 on theta's V1.
-        by_W1[:-1] = alpha * self.scale[:, None] ** 2
-        by_W2[:-1] = alpha
-        self.set_precision(precision)
+        self.set_precision(np.zeros(self.size))
         self._slope = np.empty(self.size)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -100,7 +91,7 @@ class CrossEntropyObjective:
         return CrossEntropyObjective(self.partition.thinned(step))
 
     def set_precision(self, precision: Array) -> None:
-        """Add precision / 2 theta^2 to the sum of the costs, in place of `alpha`'s."""
+        """Add precision / 2 theta^2 to the sum of the costs, in place of what was."""
         self._precision = precision
         self.penalty = precision / self.total
 
