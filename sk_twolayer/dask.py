@@ -315,8 +315,7 @@ class _Cluster:
         """Futures of a function of each."""
         # Arguments are in the function, not keywords of `map`: one of more than 100 kB
         # makes distributed 2026.8 fail.
-        futures: list[Future] = self.client.map(function, *of, pure=False)
-        return futures
+        return self.client.map(function, *of, pure=False)
 
     def over(self, function: Callable[..., Result], *of: Sequence[Any]) -> list[Result]:
         """Results of a function of each, in their order."""

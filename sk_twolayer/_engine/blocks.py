@@ -90,8 +90,7 @@ def aligned(shape: tuple[int, int], dtype: Any) -> Array:
     size = shape[0] * shape[1] * np.dtype(dtype).itemsize
     raw = np.empty(size + CACHE_LINE, np.uint8)
     start = -raw.ctypes.data % CACHE_LINE
-    array: Array = raw[start : start + size].view(dtype).reshape(shape)
-    return array
+    return raw[start : start + size].view(dtype).reshape(shape)
 
 
 def with_ones(rows: int, m: int, dtype: Any) -> Array:

@@ -107,8 +107,7 @@ class BlockSums(ForwardPass):
 
     def add_cost(self, block: Block) -> None:
         """Forward: add a block's cost."""
-        Z2 = self.activations(block)[-1]
-        self._cost_to_slopes(Z2, block)
+        self._cost_to_slopes(self.activations(block)[-1], block)
 
     def _cost_to_slopes(self, Z2: Array, block: Block) -> None:
         """Add the cost; Z2 (b, K) becomes dZ2 = A2 - Y, times the weights."""

@@ -156,5 +156,4 @@ def nystrom(probes: Array, products: Array) -> Array:
     if not kept.any():
         # Samples that are predicted with certainty may say nothing.
         return np.zeros((1, len(products)))
-    rows: Array = (products @ (vectors[:, kept] / np.sqrt(eigenvalues[kept]))).T
-    return rows
+    return (products @ (vectors[:, kept] / np.sqrt(eigenvalues[kept]))).T

@@ -174,8 +174,11 @@ def _given(problem: Problem, gradients: Any) -> dict[str, Array]:
 def _differences(problem: Problem) -> tuple[dict[str, Array], float]:
     """Central differences of the cross-entropy by each entry, and the cross-entropy."""
     X, Y, parameters, output = problem[:4]
-    Z2 = network.forward(X, *parameters, output=output).Z2
-    cost = network.cross_entropy(Z2, Y, output=output)
+
+    def cost_of(parameters: Parameters) -> float:
+        Z2 = network.forward(X, *parameters, output=output).Z2
+        return network.cross_entropy(Z2, Y, output=output)
+
     found = {}
     for name in Parameters._fields:
         matrix = getattr(parameters, name)
@@ -186,13 +189,10 @@ def _differences(problem: Problem) -> tuple[dict[str, Array], float]:
             for sign in (1, -1):
                 moved = matrix.copy()
                 moved[index] += sign * step
-                Z2 = network.forward(
-                    X, *parameters._replace(**{name: moved}), output=output
-                ).Z2
-                costs.append(network.cross_entropy(Z2, Y, output=output))
+                costs.append(cost_of(parameters._replace(**{name: moved})))
             difference[index] = (costs[0] - costs[1]) / (2 * step)
         found["d" + name] = difference
-    return found, cost
+    return found, cost_of(parameters)
 
 
 def _where(problem: Problem, name: str, i: int, j: int) -> str:
