@@ -193,7 +193,9 @@ class _Search:
         """All rounds, and the weights of the best to the tolerance."""
         # First towards the evidence, in rounds that end early; then, at the precisions
         # that were best, to the tolerance.
-        best = self.best = self._first(start, alpha, tol)
+        self.objective.set_precision(self.prior.precision(alpha))
+        own = _Variables(self.objective)
+        best = self.best = self._descend(own, start, alpha, self._left, tol, None)
         while not self.exhausted and len(self.rounds) < MOST_ROUNDS:
             better = self._improve(best)
             if better is None:
@@ -258,7 +260,8 @@ class _Search:
             alpha = moves[i]
             # How far a move goes, in e-folds, counted by the weights that will notice.
             step = np.abs(np.log(alpha / best.alpha)) * np.maximum(best.gamma, STILL)
-            if step.max() <= STILL or self._was_tried(alpha):
+            was_tried = any(np.array_equal(alpha, tried) for tried, _ in self.rounds)
+            if step.max() <= STILL or was_tried:
                 continue
             found = self._next(best, alpha, None)
             gain = max(GAIN, GAIN_OF_SAMPLE * self.objective.total)
@@ -268,15 +271,6 @@ class _Search:
             if self.exhausted:
                 break
         return None
-
-    def _was_tried(self, alpha: Array) -> bool:
-        return any(np.array_equal(alpha, tried) for tried, _ in self.rounds)
-
-    def _first(self, start: Array, alpha: Array, tol: float) -> Evidence:
-        """The evidence at the first precisions, from L-BFGS begun at `start`."""
-        self.objective.set_precision(self.prior.precision(alpha))
-        variables = _Variables(self.objective)
-        return self._descend(variables, start, alpha, self._left, tol, None)
 
     def _next(self, best: Evidence, alpha: Array, tol: float | None) -> Evidence:
         """The evidence at other precisions, from L-BFGS begun where `best` is.
