@@ -88,8 +88,7 @@ def explorer_page(trace: Trace, language: str, sample: int | None = None) -> str
         for end in (".css", ".js", ".json")
     )
     dictionary = json.loads(strings)
-    data = _data(trace, sample)
-    data |= {"language": language, "strings": dictionary}
+    data = _data(trace, sample) | {"language": language, "strings": dictionary}
     # A script's text ends at "</script" wherever it stands; JSON has another way to
     # write "<".
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))

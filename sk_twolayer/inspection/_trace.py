@@ -246,9 +246,8 @@ class Trace:
         sides = [" x ".join(filter(None, map(MEANINGS.get, m.axes))) for m in self]
         columns = [codes, shapes, sides, [_first(m.values) for m in self]]
         if self.moderation is not None:
-            last = "softmax" if self.output == "softmax" else "sigmoid"
             n, K = self.sizes["n"], self.sizes["K"]
-            columns[0].append(f"P = {last}(moderation * Z2)")
+            columns[0].append(f"P = {self.output}(moderation * Z2)")
             columns[1].append(f"# (K, n) = {(K, n)}")
             columns[2].append("predict_proba")
             columns[3].append(_first(self.moderated))
@@ -446,7 +445,7 @@ class SampleTrace:
     def __str__(self) -> str:
         t, v = self._trace, self.values
         n = t.sizes["n"]
-        W1, b1, W2, b2 = (t[name].values for name in ("W1", "b1", "W2", "b2"))
+        W1, b1, W2, b2 = t.problem.parameters
         X, A1, Z2, A2, Y, dZ2 = (
             v[name][:, 0] for name in ("X", "A1", "Z2", "A2", "Y", "dZ2")
         )
