@@ -68,6 +68,7 @@ class CrossEntropyObjective:
         self.layout = self.folding.layout
         self.standardisation = self.folding.standardisation
         (self.m, self.k, self.n_outputs), self.size = self.layout, self.layout.size
+        # Theta of the article's own parameters is that of raw features.
         self.center, self.scale = self.standardisation or Standardisation(
             np.zeros(self.m), np.ones(self.m)
         )
@@ -124,6 +125,7 @@ class CrossEntropyObjective:
 
     def value_and_gradient(self, theta: Array) -> tuple[float, Array]:
         """Cost at theta, in nats, and its gradient, of theta's layout."""
+        # The partition's sums become means, the gradient by the factor it is told.
         total = self.total
         cost, gradient = self.partition.cost_and_gradient(theta, 1 / total)
         return self._with_penalty(theta, cost / total, gradient)
@@ -141,6 +143,8 @@ class CrossEntropyObjective:
 
         The gradient is in an array that the next call writes to.
         """
+        # A batch stands for all samples: its sums are divided by its part of their
+        # weight, and the penalty, which is over all of it, stays whole.
         block, part = batch
         total = part * self.total
         found = self._local().batch_cost_and_gradient(theta, block, 1 / total)
@@ -161,6 +165,8 @@ class CrossEntropyObjective:
         self, theta: Array, cost: float, gradient: Array
     ) -> tuple[float, Array]:
         """The mean cost and its gradient, with the penalty's."""
+        # D theta / n is the penalty's gradient, and half its product with theta the
+        # penalty.
         slope = np.multiply(self.penalty, theta, out=self._slope)
         gradient += slope
         return cost + 0.5 * float(theta @ slope), gradient

@@ -117,6 +117,7 @@ class Partition:
         self.folding = Folding(
             layout, standardisation, X.dtype, sparse.issparse(X), is_kept(X)
         )
+        # A block's buffers fill a core's cache, and threads have as many blocks each.
         n_threads = self.workers.n_threads
         rows = block_rows or choose_block_rows(X, layout.k, n_threads)
         blocks = self._in_blocks(samples, rows)
@@ -153,6 +154,8 @@ class Partition:
 
     def _maker(self, workers: Workers) -> partial[Any]:
         """Makes one of other samples, with the same variables."""
+        # A partial of the class, which pickle can send: what it makes has buffers of
+        # its own.
         return partial(
             type(self),
             layout=self.folding.layout,
@@ -168,6 +171,8 @@ class Partition:
 
     def cost(self, theta: Array) -> float:
         """Sum of the weighted costs at theta, in nats."""
+        # Forward only: a validation cost, or the one that a run ends with, needs no
+        # gradient.
         return sum(self._over_pieces(theta, lambda pieces: sum(starmap(_cost, pieces))))
 
     def cost_and_gradient(
@@ -249,6 +254,8 @@ class Partition:
         layers = self.folding.layers(theta)
         n_threads, n_pieces = len(self._sums), len(self._pieces)
 
+        # A generator, since all pieces of a thread are summed in the same buffers: one is
+        # begun when its user has taken what the one before left there.
         def pieces_of(thread: int) -> Iterator[_Begun]:
             sums = self._sums[thread]
             for number in share(n_pieces, thread, n_threads):
@@ -359,6 +366,8 @@ class ExactPartition(Partition):
             _visit(sums, groups, add, found)
             return found
 
+        # Arrays are sums over all samples; a list has what samples say one by one, and
+        # goes back by the place that they have among all of them.
         if not isinstance(start(), list):
             return self._sum(theta, lambda *piece: in_a_row(of_piece(*piece)))
         of_threads = self._over_pieces(theta, lambda p: list(starmap(of_piece, p)))
@@ -382,6 +391,7 @@ class ExactPartition(Partition):
 
 def in_a_row(arrays: Any) -> Array:
     """All entries of an array, or of those of a tuple."""
+    # What is added up exactly, and travels from other places, is one array.
     return np.concatenate([np.ravel(array) for array in _tuple(arrays)])
 
 
@@ -422,6 +432,8 @@ class ExactSum:
 
     def add(self, terms: Array) -> None:
         """Add an array. Source: Knuth, The Art of Computer Programming, 4.2.2."""
+        # What of the terms reached the total is `part`; what rounding took, of the sum
+        # and of the terms, is exact in floating point, and goes to the low digits.
         total = self.high + terms
         part = total - self.high
         self.low = self.low + ((self.high - (total - part)) + (terms - part))
