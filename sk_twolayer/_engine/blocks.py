@@ -303,14 +303,14 @@ class SampleBlocks:
 
 def rows_of(X: Any, rows: slice | Array) -> Any:
     """Rows, those of a slice sharing the array's or CSR matrix's memory."""
-    if isinstance(rows, slice) and rows.step is None and sparse.issparse(X):
+    if isinstance(X, np.ndarray):
+        # Faster than by the index, which serves any shape.
+        return X[rows] if isinstance(rows, slice) else X.take(rows, axis=0)
+    if isinstance(rows, slice) and rows.step is None:
         # SciPy would copy them. The entries of some rows are a run of all entries, and
         # their pointers those of the rows less the first.
         start, stop = X.indptr[rows.start], X.indptr[rows.stop]
         indptr = X.indptr[rows.start : rows.stop + 1] - start
         parts = (X.data[start:stop], X.indices[start:stop], indptr)
         return type(X)(parts, shape=(len(indptr) - 1, X.shape[1]), copy=False)
-    if isinstance(rows, slice) or sparse.issparse(X):
-        return X[rows]
-    # Faster than by the index, which serves any shape.
-    return X.take(rows, axis=0)
+    return X[rows]
