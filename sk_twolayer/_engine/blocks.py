@@ -61,10 +61,15 @@ class Block(NamedTuple):
     weight: Array | None = None
     chunks: tuple[Array, ...] = ()
 
-    def take(self, rows: slice | Array) -> Block:
-        """Some of them; views where `rows_of` gives one."""
-        weight = None if self.weight is None else self.weight[rows]
-        return Block(rows_of(self.X, rows), self.targets[rows], weight)
+    def take(self, rows: slice | Array, n_products: int = 0) -> Block:
+        """Some of them; views where `rows_of` gives one.
+
+        With their `chunks`, of so many multiply-adds for each row.
+        """
+        X, weight = rows_of(self.X, rows), self.weight
+        weight = None if weight is None else weight[rows]
+        in_chunks = chunks(X, n_products) if n_products else ()
+        return Block(X, self.targets[rows], weight, in_chunks)
 
 
 class Group(NamedTuple):
@@ -222,7 +227,8 @@ class SampleBlocks:
         # As a plain array: each view of a memory map would be one, and made slowly.
         X = X if is_sparse else np.asarray(X)
         self.samples, self.output = Block(X, targets, weight), output
-        self._n_products = n_products
+        # Samples that are kept have chunks; others get them as they are loaded.
+        self._n_products = n_products if keep else 0
         self.n = X.shape[0]
         self.total = float(self.n if weight is None else np.sum(weight))
         self.rows = min(rows, self.n)
@@ -233,13 +239,12 @@ class SampleBlocks:
         self.group_rows = self._group_length * self.rows
         # Set where samples, targets and weights are kept as the sums take them.
         self._all: Block | None = None
-        self._chunked = keep
         self._kept: dict[range, list[Group]] = {}
         if is_sparse:
             # A view of a CSR matrix has row pointers of its own, which take longer to
             # make than to keep.
             self._all = self._prepared(slice(0, self.n))
-        elif self._chunked:
+        elif keep:
             kept_X = with_ones(self.n, X.shape[1], X.dtype)
             loading.load(X, kept_X[:, :-1])
             self._all = self._prepared(slice(0, self.n))._replace(X=kept_X)
@@ -265,7 +270,9 @@ class SampleBlocks:
             group = self._some(slice(first, last))
             length = last - first
             parts = [
-                self._part(group, slice(start, min(start + self.rows, length)))
+                group.take(
+                    slice(start, min(start + self.rows, length)), self._n_products
+                )
                 for start in range(0, length, self.rows)
             ]
             yield Group(parts, group.targets, group.weight)
@@ -283,16 +290,11 @@ class SampleBlocks:
             length = len(group.targets)
             for first in range(0, length, batch_size):
                 rows = slice(first, min(first + batch_size, length))
-                yield self._part(group, rows), (rows.stop - rows.start) / self.n
+                part = (rows.stop - rows.start) / self.n
+                yield group.take(rows, self._n_products), part
 
     def _some(self, rows: slice | Array) -> Block:
         return self._prepared(rows) if self._all is None else self._all.take(rows)
-
-    def _part(self, group: Block, rows: slice) -> Block:
-        """View of some rows of a group, with its chunks where samples are kept."""
-        X, targets, weight, _ = group.take(rows)
-        in_chunks = chunks(X, self._n_products) if self._chunked else ()
-        return Block(X, targets, weight, in_chunks)
 
     def _prepared(self, rows: slice | Array) -> Block:
         """Some samples, targets and weights as the sums take them."""
