@@ -182,11 +182,11 @@ class Partition:
         # In the threads' order, so that rounding does not depend on who was first; each
         # has one piece, whose sums stay in its buffers. A copy, since the solver keeps
         # the gradient while the next one is summed.
-        first, *others = self._over_pieces(
-            theta, lambda pieces: _cost_and_gradient(*next(pieces))
+        (first,), *others = self._over_pieces(
+            theta, lambda pieces: list(starmap(_cost_and_gradient, pieces))
         )
         cost, gradient = first.cost, first.sums.copy()
-        for sums in others:
+        for (sums,) in others:
             cost += sums.cost
             gradient += sums.sums
         self.folding.gradient(gradient, factor)
