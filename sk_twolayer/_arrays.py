@@ -25,7 +25,7 @@ from sk_twolayer._compat import (
     convert_to_numpy,
     get_namespace,
 )
-from sk_twolayer._engine.on_device import Device
+from sk_twolayer._engine.on_device import Device, refuse_gradient
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 # Bytes of a Dask collection above which gathering it deserves a warning.
@@ -74,6 +74,7 @@ def to_numpy(A: Any) -> Any:
     A = gathered(A)
     if not is_foreign(A):
         return A
+    refuse_gradient(A)
     if get_config()["array_api_dispatch"]:
         # Such an array may lie on another device.
         A = convert_to_numpy(A, get_namespace(A)[0])

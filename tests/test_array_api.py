@@ -378,6 +378,35 @@ def test_tensors_that_are_sparse_or_read_only():
     quick(max_iter=3).fit(A, y, weight)
 
 
+# PyTorch's, of how scikit-learn calls it.
+@pytest.mark.filterwarnings("ignore:torch.asarray. unspecified requires_grad")
+@pytest.mark.parametrize("options", [{}, {"alpha": "auto"}, {"solver": "adam"}])
+def test_tensors_that_require_grad(options):
+    """`fit` has no gradient to give; predictions have theirs where torch makes them."""
+    torch = pytest.importorskip("torch")
+    X, y = make_data("two classes")
+    A, b, w = torch.asarray(X), torch.asarray(y), torch.ones(len(y))
+    tracked = A.clone().requires_grad_()
+    model = quick(max_iter=3, **options).fit(A, b)
+    before = dict(vars(model))
+    data = {"X": A, "y": b, "sample_weight": w}
+    for name, values in data.items():
+        wrong = {name: (1.0 * values).requires_grad_()}
+        with pytest.raises(ValueError, match=r"requires grad .*detach"):
+            model.fit(**data | wrong)
+        with (
+            sklearn.config_context(array_api_dispatch=False),
+            pytest.raises(ValueError, match=r"requires grad .*detach"),
+        ):
+            model.fit(**data | wrong)
+    assert all(vars(model)[name] is value for name, value in before.items())
+    with pytest.raises(ValueError, match=r"requires grad .*detach"):
+        model.input_gradient(tracked)
+    model.predict_proba(tracked)[:, 1].sum().backward()
+    expected = to_numpy(model.input_gradient(A))
+    np.testing.assert_allclose(to_numpy(tracked.grad), expected, atol=1e-9)
+
+
 def test_searches_and_pipelines():
     torch = pytest.importorskip("torch")
     X, y = load_breast_cancer(return_X_y=True)

@@ -34,6 +34,15 @@ Rows = Any
 CPU_BYTES, DEVICE_BYTES = 2**22, 2**29
 
 
+def refuse_gradient(A: Any) -> None:
+    """Say that what PyTorch tracks for a gradient would lose it in NumPy."""
+    if getattr(A, "requires_grad", False):
+        raise ValueError(
+            "A tensor that requires grad is not supported here: NumPy, which is part of "
+            "this, gives no gradient. Give its values, A.detach()."
+        )
+
+
 class Device(NamedTuple):
     """Where arrays lie.
 
@@ -57,6 +66,7 @@ class Device(NamedTuple):
 
     def fetch(self, A: Any) -> Array:
         """An array of there, as NumPy's."""
+        refuse_gradient(A)
         return np.asarray(convert_to_numpy(A, self.xp))
 
     @property
