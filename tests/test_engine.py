@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+import time
 import tracemalloc
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -85,6 +86,37 @@ def test_work_is_spread_over_threads_and_bits_repeat(monkeypatch):
     np.testing.assert_allclose(alone[1], first[1], rtol=0, atol=1e-14)
 
 
+def test_the_calling_thread_takes_the_parts_that_nobody_has_begun():
+    rest = threading.Semaphore(0)
+
+    def part(i):
+        if i == 1 and threading.current_thread() is not threading.main_thread():
+            # Until all others are done.
+            assert all(rest.acquire(timeout=60) for _ in range(4))
+        rest.release()
+        return i
+
+    with Workers(2).started() as workers:
+        assert workers.run(part, 5) == list(range(5))
+
+
+def test_after_an_error_nothing_more_is_begun():
+    begun, go = [], threading.Event()
+
+    def part(i):
+        begun.append(i)
+        if i == 0:
+            go.wait(60)
+            raise KeyboardInterrupt
+        go.set()
+        # Until the error is there, and what it leaves undone is taken back.
+        time.sleep(0.1)
+
+    with Workers(2).started() as workers, pytest.raises(KeyboardInterrupt):
+        workers.run(part, 20)
+    assert len(begun) < 20
+
+
 def test_fit_repeats_to_the_bit_and_threads_change_only_rounding():
     X, y = big()
     models = [quick(max_iter=10, n_jobs=n).fit(X, y) for n in (1, 2, 2)]
@@ -128,7 +160,10 @@ def test_fits_in_several_threads_at_once():
         np.testing.assert_allclose(probabilities, alone.predict_proba(X), rtol=1e-12)
 
 
-def test_n_jobs_means_what_scikit_learn_means():
+def test_n_jobs_means_what_scikit_learn_means(monkeypatch):
+    # What the user sets, joblib leaves to each worker.
+    for name in ("OPENBLAS", "OMP", "MKL"):
+        monkeypatch.delenv(f"{name}_NUM_THREADS", raising=False)
     work = 1e9
     assert count_threads(1, work) == 1
     assert count_threads(3, work) == 3

@@ -243,9 +243,16 @@ class Workers:
             self._executor.submit(copy_context().run, part, i)
             for i in range(1, n_parts)
         ]
+        own = {}
         try:
-            first = part(0)
+            own[0] = part(0)
+            # Then what nobody has begun, the last first: the others go the other way.
+            for i in range(n_parts - 1, 0, -1):
+                if others[i - 1].cancel():
+                    own[i] = part(i)
         finally:
-            # Also after an exception: the others still use the shared buffers.
+            # After an exception the others still use the shared buffers.
+            for other in others:
+                other.cancel()
             wait(others)
-        return [first, *(other.result() for other in others)]
+        return [own[i] if i in own else others[i - 1].result() for i in range(n_parts)]
