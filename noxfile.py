@@ -27,7 +27,9 @@ def tests(session):
 def free_threaded(session):
     """Without polars, whose wheels a free-threaded Python can't load."""
     others = ["array-api-strict", "hypothesis", "matplotlib", "numpydoc", "pandas"]
-    session.install(".", *others, "pyarrow", "pytest", "rich")
+    others += ["cloudpickle", "pyarrow", "pytest", "rich", "skops"]
+    # For 3.13t NumPy from 2.5 on, SciPy from 1.18 and scikit-learn from 1.9 have none.
+    session.install("--prefer-binary", ".", *others)
     has_no_lock = "import sys, sk_twolayer; assert not sys._is_gil_enabled()"
     session.run("python", "-c", has_no_lock)
     session.run("pytest", *session.posargs)
