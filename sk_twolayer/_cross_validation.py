@@ -26,7 +26,12 @@ from numpy.typing import NDArray
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import precision_of
 from sk_twolayer._engine.standardisation import Standardisation
-from sk_twolayer._engine.threads import SERIAL_WORK, Workers, count_threads
+from sk_twolayer._engine.threads import (
+    SERIAL_WORK,
+    Workers,
+    count_threads,
+    fits_in_threads,
+)
 from sk_twolayer._labels import constant_cost
 from sk_twolayer._lots import classes_of, weights_of
 from sk_twolayer._monitor import Found, Monitor, Start
@@ -62,8 +67,6 @@ FEWEST = 10
 # A feature whose weights are 0 has 11 times the mean precision.
 FLOOR = 0.1
 RELEVANCE_ROUNDS = 2
-# Multiply-adds of an evaluation below which folds run faster one after another.
-PARALLEL_WORK = 200_000
 
 
 class TakesRows(Protocol):
@@ -229,7 +232,7 @@ class CrossValidation:
         """Ask the folds, each in a thread where that is worth it."""
         k, threads = settings.n_hidden, 1
         few, position = samples.few(standardisation.scale)
-        if few.work(k) > PARALLEL_WORK:
+        if fits_in_threads(few.work(k)):
             threads = count_threads(settings.n_jobs, FOLDS * max(SERIAL_WORK.values()))
 
         def progress(alpha: Array, cost: float) -> None:

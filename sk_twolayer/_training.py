@@ -25,7 +25,7 @@ from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import HELD, precision_of
 from sk_twolayer._engine.standardisation import Standardisation
-from sk_twolayer._engine.threads import Workers
+from sk_twolayer._engine.threads import Workers, fits_in_threads
 from sk_twolayer._evidence.laplace import laplace
 from sk_twolayer._evidence.search import EvidenceMaximisation
 from sk_twolayer._labels import constant_cost
@@ -46,8 +46,6 @@ LAPLACE_SAMPLES = 500
 LITTLE = 1e-4
 # Share of the rarest class below which `tol` is less, in proportion, and its least part.
 RARE, LEAST_OF_TOL = 0.01, 0.01
-# Multiply-adds of an evaluation below which starts run faster one after another.
-PARALLEL_STARTS_WORK = 200_000
 
 
 def count_neurons(n_samples: float) -> int:
@@ -219,8 +217,8 @@ def train(
         )
     task = _Task(samples, validation, settings, moments, scales, strategy, callbacks)
     workers = samples.workers(settings.n_hidden, settings.n_jobs)
-    work = samples.work(settings.n_hidden)
-    if settings.n_init > 1 and workers.n_threads == 1 and work > PARALLEL_STARTS_WORK:
+    pays = fits_in_threads(samples.work(settings.n_hidden))
+    if settings.n_init > 1 and workers.n_threads == 1 and pays:
         parallel = Parallel(n_jobs=settings.n_jobs, prefer="threads")
 
         def run_alone(start: _Begin) -> Trained:

@@ -587,7 +587,8 @@ def test_a_features_unit_is_none(name):
     )
 
 
-def test_threads_find_the_same():
+def test_threads_find_the_same(monkeypatch):
+    monkeypatch.setattr(_cross_validation, "fits_in_threads", lambda work: True)
     X, y, _, _ = family(1000, 0)
     one, two = (default(n_jobs=n).fit(X, y) for n in (1, 2))
     np.testing.assert_array_equal(one.alpha_curve_, two.alpha_curve_)

@@ -86,6 +86,18 @@ def test_work_is_spread_over_threads_and_bits_repeat(monkeypatch):
     np.testing.assert_allclose(alone[1], first[1], rtol=0, atol=1e-14)
 
 
+def test_fits_run_in_threads_where_no_lock_is_in_their_way(monkeypatch):
+    limit = {True: _threads.FITS_WORK, False: _threads.FREE_FITS_WORK}
+    for has_lock, work in limit.items():
+        monkeypatch.setattr(
+            sys, "_is_gil_enabled", lambda has_lock=has_lock: has_lock, raising=False
+        )
+        assert _threads.fits_in_threads(1.1 * work)
+        assert not _threads.fits_in_threads(0.9 * work)
+    monkeypatch.delattr(sys, "_is_gil_enabled")
+    assert not _threads.fits_in_threads(0.9 * _threads.FITS_WORK)
+
+
 def test_the_calling_thread_takes_the_parts_that_nobody_has_begun():
     rest = threading.Semaphore(0)
 

@@ -1,6 +1,7 @@
 """Solvers, batches, early stopping, starts, partial_fit and Ctrl-C."""
 
 import re
+import threading
 import tracemalloc
 
 import numpy as np
@@ -169,13 +170,28 @@ def test_several_starts_keep_the_best(data):
     np.testing.assert_array_equal(again.W1_, five.W1_)
 
 
-def test_starts_in_parallel_give_the_same(data, monkeypatch):
+@pytest.mark.parametrize("alpha", [1.0, "evidence"])
+def test_starts_in_threads_give_the_same(data, monkeypatch, alpha):
+    """Also a committee, which the evidence makes of them."""
     X, y = data
-    monkeypatch.setattr(_training, "PARALLEL_STARTS_WORK", 0)
-    parallel = quick(max_iter=15, n_init=4, n_jobs=2).fit(X, y)
-    monkeypatch.setattr(_training, "PARALLEL_STARTS_WORK", np.inf)
-    serial = quick(max_iter=15, n_init=4).fit(X, y)
-    np.testing.assert_array_equal(parallel.W1_, serial.W1_)
+    options = {"max_iter": 15, "n_init": 4, "alpha": alpha}
+    original, threads = _training._run, set()
+
+    def run(*arguments):
+        threads.add(threading.current_thread())
+        return original(*arguments)
+
+    monkeypatch.setattr(_training, "_run", run)
+    found = []
+    for pays, n_jobs in [(True, 2), (False, 2), (True, 1)]:
+        monkeypatch.setattr(_training, "fits_in_threads", lambda work, pays=pays: pays)
+        threads.clear()
+        found.append(quick(**options, n_jobs=n_jobs).fit(X, y))
+        assert (threads == {threading.main_thread()}) == (not pays or n_jobs == 1)
+    expected = found.pop()
+    for model in found:
+        np.testing.assert_array_equal(model.W1_, expected.W1_)
+        np.testing.assert_array_equal(model.predict_proba(X), expected.predict_proba(X))
 
 
 @pytest.mark.parametrize("solver", ["lbfgs", "gd", "adam"])

@@ -11,6 +11,7 @@ found. (docs/inside.rst, "Threads".)
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -29,6 +30,9 @@ from sk_twolayer._typing import Result
 # Multiply-adds of an evaluation for each thread, below which another one costs more
 # than it gives (handing over takes about 0.2 ms), by the bytes of a number.
 SERIAL_WORK = {8: 2_000_000, 4: 4_000_000}
+# And below which whole fits run faster one after another: with Python's lock, which each
+# of them needs between its array operations, and without.
+FITS_WORK, FREE_FITS_WORK = 20_000_000, 200_000
 
 
 # Of the libraries here it is each thread's own number that later versions set.
@@ -178,6 +182,13 @@ def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
     if in_worker or n_jobs < 0:
         threads = min(threads, _blas_limit.available())
     return max(1, min(threads, most))
+
+
+def fits_in_threads(work: float) -> bool:
+    """Whether fits are faster in threads than in turn, by an evaluation's multiply-adds."""
+    # Only Python 3.13 and later can be without.
+    has_lock = getattr(sys, "_is_gil_enabled", lambda: True)()
+    return work > (FITS_WORK if has_lock else FREE_FITS_WORK)
 
 
 def evaluation_work(X: Any, n_hidden: int) -> float:
