@@ -104,7 +104,7 @@ class Monitor:
         self.history: list[float] = []
         self.validation_history: list[float] = []
         self.found: dict[str, Any] = {}
-        self._best = self._reference = np.inf
+        self._best = self._reference = self._cost = np.inf
         self._stale = 0
         self.stopped = False
         self._begin = time.perf_counter()
@@ -117,7 +117,7 @@ class Monitor:
             monitored = self._validate(theta)
             self.validation_history.append(monitored)
         if monitored < self._best or not len(self.theta):
-            self._best, self.theta = monitored, theta.copy()
+            self._best, self._cost, self.theta = monitored, cost, theta.copy()
         # The reference stays until the cost is tol below it: slow progress counts as soon
         # as it has added up to that.
         if monitored < self._reference - self._tol:
@@ -172,8 +172,10 @@ class Monitor:
             interrupted = True
         theta, cost = solution.theta, self.history[-1]
         if self.validation_history or interrupted:
-            theta = self.theta
-        if self.validation_history or interrupted or by_batches:
+            # Nothing is asked of the samples again: at Ctrl-C in a terminal the workers
+            # of a Dask cluster on this machine end too.
+            theta, cost = self.theta, self._cost
+        if by_batches:
             cost = value(theta)
         judged = min(self.validation_history, default=cost)
         return Found(theta, cost, judged, solution.converged, self.found, interrupted)

@@ -69,12 +69,13 @@ from sk_twolayer._lots import (
     weights_of,
 )
 from sk_twolayer._samples import Samples
+from sk_twolayer._training import LAPLACE_SAMPLES
 from sk_twolayer._typing import Array, Result
 
 __all__ = ["DaskTwoLayerSigmoidClassifier"]
 
-# Seconds after which a client that waits looks whether there is any worker left, and
-# after which it gives up if there has been none.
+# Seconds after which a client that waits looks whether any worker goes on, and after
+# which it gives up if none has.
 LOOK, PATIENCE = 5.0, 60.0
 
 # --- on a worker ----------------------------------------------------------------------
@@ -302,6 +303,14 @@ def _running(dask_scheduler: Any = None) -> list[str]:
     return [worker.address for worker in dask_scheduler.running]
 
 
+def _state(dask_scheduler: Any = None) -> tuple[bool, int, int]:
+    """Whether any worker has work and goes on with it; all of them, and those paused."""
+    workers, running = dask_scheduler.workers.values(), dask_scheduler.running
+    # A paused one ends what it has begun.
+    goes_on = any(w.executing or (w.processing and w in running) for w in workers)
+    return goes_on, len(workers), len(workers) - len(running)
+
+
 # --- on the client --------------------------------------------------------------------
 
 
@@ -323,14 +332,14 @@ class _Cluster:
 
     def results(self, futures: list[Future]) -> list[Any]:
         """Results of futures."""
-        with _no_waiting_in_vain():
+        with _no_waiting_in_vain(futures):
             self._wait(futures)
             found: list[Any] = self.client.gather(futures)
         return found
 
     def holders(self, futures: list[Future]) -> list[str]:
         """A worker that has each of them."""
-        with _no_waiting_in_vain():
+        with _no_waiting_in_vain(futures):
             while True:
                 self._wait(futures)
                 for future in futures:
@@ -343,8 +352,8 @@ class _Cluster:
                     return found
 
     def _wait(self, futures: list[Future]) -> None:
-        """Wait for futures, as long as there is a worker, or one may come back."""
-        alone = 0.0
+        """Wait for futures, as long as a worker goes on, or one may come back."""
+        idle = 0.0
         while True:
             try:
                 wait(futures, timeout=LOOK)
@@ -352,16 +361,20 @@ class _Cluster:
             except TimeoutError as error:
                 # Its frames refer to it, and would keep all futures of the callers.
                 error.__traceback__ = None
-                alone = 0.0 if self.client.nthreads() else alone + LOOK
-                if alone >= PATIENCE:
+                goes_on, n_workers, n_paused = self.client.run_on_scheduler(_state)
+                idle = 0.0 if goes_on else idle + LOOK
+                if idle >= PATIENCE:
                     raise RuntimeError(
-                        f"The cluster has had no worker for {alone:.0f} s."
+                        f"For {idle:.0f} s no worker has gone on with this fit. The "
+                        f"cluster has {n_workers} workers, of which {n_paused} are "
+                        "paused, for want of memory: give it more workers, or more "
+                        "memory."
                     ) from None
 
 
 @contextmanager
-def _no_waiting_in_vain() -> Iterator[None]:
-    """One error for what Dask can't make again."""
+def _no_waiting_in_vain(futures: list[Future]) -> Iterator[None]:
+    """One error for what Dask can't make again; after any error no future is kept."""
     try:
         yield
     except CancelledError as error:
@@ -371,6 +384,11 @@ def _no_waiting_in_vain() -> Iterator[None]:
             "closed. Build the collections from what workers can read again, for "
             f"instance files. Dask says: {error}"
         ) from error
+    except Exception:
+        # The client has an error as long as its future; its frames, those of the callers.
+        for future in futures:
+            future.release()
+        raise
 
 
 @dataclass(eq=False)
@@ -467,6 +485,7 @@ class DaskSamples:
         self.n = sum(self._lengths)
         self._sum_of_weights = float(sum(total for _, total in sizes))
         self._parts: dict[Any, tuple[list[Future], list[list[int]]]] = {}
+        self._few: dict[int, Samples] = {}
 
     @property
     def total(self) -> float:
@@ -485,7 +504,9 @@ class DaskSamples:
         return joined(found, self.labels, self.signs)
 
     def every(self, step: int) -> Samples:
-        """Copy of every step-th row, in this process; after training, from the parts."""
+        """Copy of every step-th row, in this process, from the parts."""
+        if step in self._few:
+            return self._few[step]
         parts, firsts = next(iter(self._parts.values()))
         every = partial(ExactPartition.every, step=step)
         found = self._cluster.over(every, parts, firsts)
@@ -493,7 +514,8 @@ class DaskSamples:
         blocks = [few[first] for first in sorted(few)]
         labels = self.labels
         made = [Samples(X, labels._replace(targets=y), w) for X, y, w, _ in blocks]
-        return joined(made, labels, self.signs)
+        self._few[step] = joined(made, labels, self.signs)
+        return self._few[step]
 
     def split(
         self, fraction: float, rng: np.random.RandomState
@@ -574,6 +596,8 @@ class DaskSamples:
         key = k, id(standardisation)
         if key not in self._parts:
             self._parts[key] = self._make_parts(layout, output, standardisation, keep)
+            # Now, for the covariance at the end: there may be no worker any more then.
+            self.every(-(-self.n // LAPLACE_SAMPLES))
         parts, size_and_total = self._parts[key], (self.n, self._sum_of_weights)
         sums = DaskSums(self._cluster, *parts, folding, output, *size_and_total)
         return CrossEntropyObjective(sums, signs=self.signs)

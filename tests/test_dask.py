@@ -19,8 +19,10 @@ from sklearn.base import clone
 from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV
+from threadpoolctl import threadpool_limits
 
 from sk_twolayer import TwoLayerSigmoidClassifier
+from sk_twolayer._engine.threads import count_threads
 from sk_twolayer._evidence.curvature import Curvature
 from sk_twolayer._evidence.laplace import sketch
 from sk_twolayer._labels import encode_labels
@@ -450,6 +452,22 @@ def kill_during(monkeypatch, client, evaluations):
     monkeypatch.setattr(_dask.DaskSums, "cost_and_gradient", cost_and_gradient)
 
 
+def pause_during(monkeypatch, client, evaluation):
+    """Pauses all workers, as those do that are short of memory, before an evaluation."""
+    calls = {"n": 0}
+
+    def pause(dask_worker):
+        dask_worker.status = distributed.Status.paused
+
+    def cost_and_gradient(self, *arguments, original=_dask.DaskSums.cost_and_gradient):
+        calls["n"] += 1
+        if calls["n"] == evaluation:
+            client.run(pause)
+        return original(self, *arguments)
+
+    monkeypatch.setattr(_dask.DaskSums, "cost_and_gradient", cost_and_gradient)
+
+
 def test_killed_workers_change_no_bit_and_parts_move_back(monkeypatch, processes):
     client = processes
     X, y = problem(n=20_000)
@@ -494,12 +512,34 @@ def test_data_that_nobody_can_make_again_is_one_clear_error(monkeypatch, process
     assert model.loss_curve_ is before
 
 
-def test_without_workers_there_is_an_error(monkeypatch):
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_where_no_worker_goes_on_there_is_an_error(monkeypatch, n_workers):
     monkeypatch.setattr(_dask, "LOOK", 0.1)
-    monkeypatch.setattr(_dask, "PATIENCE", 0.3)
-    X, y = problem(n=200)
-    with cluster_of(0) as client, pytest.raises(RuntimeError, match="no worker"):
-        Dask(**options(), client=client).fit(in_blocks(X), in_blocks(y))
+    monkeypatch.setattr(_dask, "PATIENCE", 0.5)
+    X, y = problem(n=600)
+    with cluster_of(n_workers) as client:
+        model = Dask(**options(), client=client)
+        if n_workers:
+            model.fit(in_blocks(X), in_blocks(y))
+            pause_during(monkeypatch, client, evaluation=5)
+        before = dict(vars(model))
+        found = f"{n_workers} workers, of which {n_workers} are paused"
+        with pytest.raises(RuntimeError, match=found):
+            model.fit(in_blocks(X), in_blocks(y))
+        assert vars(model).keys() == before.keys()
+        assert all(vars(model)[name] is before[name] for name in before)
+
+
+def test_work_that_takes_long_is_waited_for(monkeypatch, client):
+    monkeypatch.setattr(_dask, "LOOK", 0.1)
+    monkeypatch.setattr(_dask, "PATIENCE", 0.5)
+    X, y = problem(n=600)
+
+    def slow(block):
+        time.sleep(1.5)
+        return block
+
+    Dask(**options(max_iter=1)).fit(in_blocks(X).map_blocks(slow), in_blocks(y))
 
 
 def test_ctrl_c_keeps_the_best_weights_and_leaves_no_task(monkeypatch, client):
@@ -520,6 +560,138 @@ def test_ctrl_c_keeps_the_best_weights_and_leaves_no_task(monkeypatch, client):
     assert 2 < len(model.loss_curve_) < 20
     assert model.loss_ == min(model.loss_curve_)
     assert wait_for(lambda: tasks_of(client)[0] == 0)
+
+
+CHILD = """
+import os, signal, sys, threading, warnings
+
+import dask.array as da
+from distributed import Client, LocalCluster
+from sklearn.datasets import make_classification
+
+from sk_twolayer import dask as ours
+
+
+def fit(client, end):
+    calls = {"n": 0}
+    original = ours.DaskSums.cost_and_gradient
+
+    def cost_and_gradient(*arguments):
+        calls["n"] += 1
+        if calls["n"] == 20:
+            threading.Timer(0.002, end).start()
+        return original(*arguments)
+
+    ours.DaskSums.cost_and_gradient = cost_and_gradient
+    X, y = make_classification(20_000, 6, random_state=0)
+    model = ours.DaskTwoLayerSigmoidClassifier(
+        10, alpha=0.1, max_iter=10_000, tol=0.0, random_state=0, client=client
+    )
+    return model.fit(da.from_array(X, (500, 6)), da.from_array(y, 500)), X, y
+
+
+def alone(end):
+    with (
+        LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            host="127.0.0.1",
+            dashboard_address="127.0.0.1:0",
+            memory_limit=0,
+        ) as cluster,
+        Client(cluster) as client,
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        model, X, y = fit(client, end)
+        print([w.message for w in caught if "interrupted" in str(w.message)])
+    assert model.loss_ == min(model.loss_curve_) and len(model.loss_curve_) < 1000
+    assert model.score(X, y) > 0.7
+    model.predict_interval(X[:5])
+    print("kept")
+
+
+if __name__ == "__main__":
+    kind, *address = sys.argv[1:]
+    if kind == "client":
+        alone(lambda: os.kill(os.getpid(), signal.SIGINT))
+    if kind == "terminal":
+        alone(lambda: os.killpg(os.getpgrp(), signal.SIGINT))
+    if kind == "killed":
+        fit(Client(*address), lambda: os.kill(os.getpid(), signal.SIGKILL))
+"""
+
+
+def run_child(tmp_path, *arguments):
+    """What a program in a session of its own ends with, and prints."""
+    path = tmp_path / "child.py"
+    path.write_text(CHILD)
+    child = subprocess.Popen(
+        [sys.executable, path, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+    )
+    try:
+        found, _ = child.communicate(timeout=150)
+    finally:
+        child.kill()
+    return child.returncode, found
+
+
+# Of a terminal it reaches the workers of a cluster on this machine too, which end.
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs groups of processes")
+@pytest.mark.parametrize("kind", ["client", "terminal"])
+def test_sigint_keeps_the_best_weights(tmp_path, kind):
+    _, found = run_child(tmp_path, kind)
+    assert "Training was interrupted" in found and "\nkept" in found, found
+
+
+def test_a_client_that_is_killed_leaves_nothing_at_the_scheduler(processes, tmp_path):
+    gc.collect()
+    assert wait_for(lambda: tasks_of(processes)[0] == 0)
+    address = processes.scheduler.address
+    code, found = run_child(tmp_path, "killed", address)
+    assert code == -signal.SIGKILL, found
+    assert tasks_of(processes)[1] > 0
+    assert wait_for(lambda: tasks_of(processes)[0] == 0)
+
+
+def test_a_client_that_is_closed_is_one_clear_error(monkeypatch):
+    X, y = problem(n=600)
+    calls = {"n": 0}
+    with cluster_of(2) as client:
+        model = Dask(**options(), client=client).fit(in_blocks(X), in_blocks(y))
+        before = model.loss_curve_
+
+        def results(self, futures, original=_dask._Cluster.results):
+            calls["n"] += 1
+            if calls["n"] == 12:
+                client.close()
+            return original(self, futures)
+
+        monkeypatch.setattr(_dask._Cluster, "results", results)
+        with pytest.raises(RuntimeError, match="client was closed"):
+            model.fit(in_blocks(X), in_blocks(y))
+        assert model.loss_curve_ is before
+
+
+def test_an_exception_of_a_block_is_the_callers(client):
+    X, y = problem(n=600)
+    model = Dask(**options(max_iter=5)).fit(in_blocks(X), in_blocks(y))
+    before = model.W1_
+
+    def read(block, block_id=(0, 0)):
+        if block_id[0] == 2:
+            raise OSError("the third file is gone")
+        return block
+
+    with pytest.raises(OSError, match="the third file is gone"):
+        model.fit(in_blocks(X).map_blocks(read, meta=X[:0]), in_blocks(y))
+    assert model.W1_ is before
+    assert wait_for(lambda: held_by(client) == {})
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -686,3 +858,68 @@ def test_a_search_over_a_cluster(processes):
     with joblib.parallel_config("dask"):
         found = search.fit(X, y).cv_results_["mean_test_score"]
     np.testing.assert_array_equal(found, expected)
+
+
+def threads_of(model, X, y):
+    """A score that is the number of threads that a fit would use."""
+    return count_threads(-1, 1e12)
+
+
+@pytest.mark.parametrize("with_processes", [False, True])
+def test_a_fit_of_a_search_has_its_share_of_a_workers_threads(with_processes):
+    X, y = problem(n=200)
+    search = GridSearchCV(
+        TwoLayerSigmoidClassifier(2, alpha=0.1, tol=1e-3),
+        {"random_state": range(4)},
+        scoring=threads_of,
+        cv=2,
+        refit=False,
+    )
+    # Two fits at once on a worker of two threads, which BLAS has too in this process.
+    with (
+        cluster_of(1, processes=with_processes, threads=2),
+        threadpool_limits(2),
+        joblib.parallel_config("dask"),
+    ):
+        found = search.fit(X, y).cv_results_["mean_test_score"]
+    np.testing.assert_array_equal(found, 1)
+
+
+def test_an_encrypted_cluster_of_command_lines(tmp_path):
+    """As on several machines: a scheduler, workers, and certificates of one's own."""
+    pytest.importorskip("cryptography")
+    secret = distributed.Security.temporary()
+    files = {"ca-file": secret.tls_ca_file}
+    files |= {"cert": secret.tls_client_cert, "key": secret.tls_client_key}
+    given = ["--no-dashboard", "--protocol", "tls", "--host", "127.0.0.1"]
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+        given += [f"--tls-{name}", str(tmp_path / name)]
+    where = tmp_path / "scheduler.json"
+    place = ["--scheduler-file", str(where)]
+    lines = [["scheduler", "--port", "0"], *[["worker", "--nthreads", "1"]] * 2]
+    started = []
+    try:
+        for line in lines:
+            command = [sys.executable, "-m", "dask", *line, *given, *place]
+            started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+            assert wait_for(where.exists)
+        names = {f"tls_{n.replace('-', '_')}": str(tmp_path / n) for n in files}
+        names = {
+            n if "ca" in n else n.replace("tls", "tls_client"): f
+            for n, f in names.items()
+        }
+        security = distributed.Security(require_encryption=True, **names)
+        X, y = problem(n=600)
+        with distributed.Client(scheduler_file=str(where), security=security) as client:
+            client.wait_for_workers(2, timeout=60)
+            assert all(address.startswith("tls://") for address in client.nthreads())
+            model = Dask(**options(), client=client).fit(in_blocks(X), in_blocks(y))
+            lazy = model.predict_proba(in_blocks(X)).compute()
+        local = TwoLayerSigmoidClassifier(**options()).fit(X, y)
+        assert model.loss_ == pytest.approx(local.loss_, rel=1e-10)
+        np.testing.assert_allclose(lazy, local.predict_proba(X), atol=1e-6)
+    finally:
+        for process in reversed(started):
+            process.terminate()
+            process.wait(20)

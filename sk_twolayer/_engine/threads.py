@@ -157,18 +157,28 @@ if hasattr(os, "register_at_fork"):
     )
 
 
+def _in_dask_task() -> bool:
+    """Whether this is a thread of a Dask worker, whose others have tasks of their own."""
+    get_worker = getattr(sys.modules.get("distributed"), "get_worker", None)
+    try:
+        return get_worker is not None and get_worker() is not None
+    except ValueError:
+        return False
+
+
 def count_threads(n_jobs: int | None, work: float, itemsize: int = 8) -> int:
     """Threads for an evaluation of so many multiply-adds, at least 1.
 
     `n_jobs` is as joblib takes it: None is 1 unless in a ``joblib.parallel_config``,
     and negative numbers count from all cores; 0 is a ValueError. In a joblib worker
-    there are never more than the share that joblib left to BLAS.
+    there are never more than the share that joblib left to BLAS, and in a task of a
+    Dask worker one.
     """
     if n_jobs == 0:
         raise ValueError("n_jobs=0 has no meaning; give None, a count, or -1 for all.")
     # Each thread must have enough to do to be worth handing work to.
     most = int(work // SERIAL_WORK[itemsize])
-    if most < 2:
+    if most < 2 or _in_dask_task():
         return 1
     # Not joblib's effective_n_jobs, which is about processes: these are threads.
     backend, configured = get_active_backend()
