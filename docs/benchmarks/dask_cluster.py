@@ -22,10 +22,12 @@ from sk_twolayer.dask import DaskTwoLayerSigmoidClassifier
 
 M, K, PAIRS = 30, 64, 15
 FEW, MANY, ROWS = 2_000, 4_000_000, 10**9
+# Bytes a second of 10 Gbit/s.
+NETWORK = 1.25e9
 HEAD = "| work | peer | here | peer | ratio | to reach |\n|---|---|---|---|---|---|"
 FORECAST = (
-    "| workers of one thread, for 10⁹ rows | their sums | what Dask adds | evaluations a "
-    "second | X on a worker |\n|---|---|---|---|---|"
+    "| workers of one thread, for 10⁹ rows | their sums | what Dask adds | through the "
+    "client's network | evaluations a second | X on a worker |\n|---|---|---|---|---|---|"
 )
 
 
@@ -171,8 +173,11 @@ def main():
     for n_workers in (10, 100, 1000):
         sums = 2 * on_threads / 1_000_000 * ROWS / n_workers
         dasks = of_two + each * (n_workers - parts_of_two)
+        # Theta goes to each, and cost and gradient come back with their rounding errors.
+        network = n_workers * 8 * 3 * (K * (M + 1) + K + 1) / NETWORK
         print(
-            f"| {n_workers} | {sums:.2f} s | {dasks:.2f} s | {1 / (sums + dasks):.2f} | "
+            f"| {n_workers} | {sums:.2f} s | {dasks:.2f} s | {network:.3f} s | "
+            f"{1 / (sums + dasks + network):.2f} | "
             f"{ROWS * M * 4 / n_workers / 1e9:.1f} GB |"
         )
 

@@ -5,7 +5,7 @@
                                   [curves_slow_peers] [ablation] [default_cost]
                                   [invariance] [defaults] [evidence] [evidence_cost]
                                    [intervals] [constraints] [array_api] [dask_cluster]
-                                   [soak]
+                                   [dask_growth] [spark] [soak]
 
 With names, only those tables are run; the others stay as they are.
 """
@@ -28,6 +28,8 @@ ELSEWHERE = {
     "intervals": "intervals.md",
     "constraints": "constraints.md",
     "dask_cluster": "scale.md",
+    "dask_growth": "scale.md",
+    "spark": "scale.md",
 }
 ROWS = [
     "lbfgs_float64",
