@@ -98,7 +98,7 @@ def narrow_start():
     drawn = training.initial_parameters
 
     def narrow(*args):
-        return drawn(*args[:6], False, *args[7:])
+        return drawn(*args[:4], False, *args[5:])
 
     return [mock.patch.object(training, "initial_parameters", narrow)]
 
