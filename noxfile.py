@@ -25,10 +25,10 @@ def tests(session):
 
 @nox.session(python=["3.13t", "3.14t"], default=False)
 def free_threaded(session):
-    """Without polars, whose wheels a free-threaded Python can't load."""
+    """Without polars and skl2onnx, whose wheels it can't load, and Dask: docs/trust.md."""
     others = ["array-api-strict", "hypothesis", "matplotlib", "numpydoc", "pandas"]
     others += ["cloudpickle", "pyarrow", "pytest", "rich", "skops"]
-    # For 3.13t NumPy from 2.5 on, SciPy from 1.18 and scikit-learn from 1.9 have none.
+    # NumPy 2.5, SciPy 1.18 and scikit-learn 1.9 have no wheels for 3.13t.
     session.install("--prefer-binary", ".", *others)
     has_no_lock = "import sys, sk_twolayer; assert not sys._is_gil_enabled()"
     session.run("python", "-c", has_no_lock)

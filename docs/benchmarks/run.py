@@ -5,7 +5,7 @@
                                   [curves_slow_peers] [ablation] [default_cost]
                                   [invariance] [defaults] [evidence] [evidence_cost]
                                    [intervals] [constraints] [array_api] [dask_cluster]
-                                   [dask_growth] [spark] [soak]
+                                   [dask_growth] [spark] [soak] [threaded_search]
 
 With names, only those tables are run; the others stay as they are.
 """
@@ -48,6 +48,7 @@ ROWS = [
 ]
 TABLES = [
     "tried",
+    "threaded_search",
     "raw",
     "alpha",
     "auto_alpha",
