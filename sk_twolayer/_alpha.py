@@ -11,14 +11,11 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._monitor import Found, Monitor, Start
 from sk_twolayer._settings import Settings
 from sk_twolayer._solvers import Solution, full_batch, lbfgs, mini_batch
-
-Array = NDArray[Any]
 
 
 class AlphaStrategy(Protocol):

@@ -21,7 +21,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import precision_of
@@ -37,9 +36,8 @@ from sk_twolayer._lots import classes_of, weights_of
 from sk_twolayer._monitor import Found, Monitor, Start
 from sk_twolayer._settings import Settings
 from sk_twolayer._solvers import Solution, lbfgs, on_grid, skipping_first
+from sk_twolayer._typing import Array
 from sk_twolayer.network import Parameters
-
-Array = NDArray[Any]
 
 # Where the search begins, and begins again if it has found nothing: W2's precision is
 # low there, so that neurons do not become alike, which later steps would keep; and what

@@ -10,15 +10,13 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.neural_network import MLPClassifier
 
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._evidence.covariance import Covariance
 from sk_twolayer._solvers import Adam, Momentum
+from sk_twolayer._typing import Array
 from sk_twolayer.network import Parameters
-
-Array = NDArray[Any]
 
 # Types of this package that a saved model needs, for what loads only types it is told.
 TRUSTED_TYPES = ["sk_twolayer._estimator.TwoLayerSigmoidClassifier"]

@@ -16,7 +16,7 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, TypeVar, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import check_random_state
 from sklearn.utils.metaestimators import available_if
@@ -68,10 +68,10 @@ from sk_twolayer._training import (
     train,
     train_more,
 )
+from sk_twolayer._typing import Array
 from sk_twolayer._version import __version__
 from sk_twolayer.network import Parameters
 
-Array = NDArray[Any]
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 DTYPES = [np.float64, np.float32]

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import expit
 from sklearn.utils import assert_all_finite
@@ -36,9 +35,8 @@ from sk_twolayer._evidence.predictive import (
     pool,
 )
 from sk_twolayer._labels import Labels
+from sk_twolayer._typing import Array
 from sk_twolayer.network import Parameters
-
-Array = NDArray[Any]
 
 # Step of central differences, in deviations of a feature: eps^(1/3).
 STEP = float(np.finfo(float).eps) ** (1 / 3)

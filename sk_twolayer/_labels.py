@@ -14,13 +14,12 @@ from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.stats import entropy
 from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # Rows looked at together, so that finding the classes takes no copy of y.
 LABEL_ROWS = 2**16

@@ -11,9 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 # So many samples are drawn at most, and of each class so many at least.
 MOST_SAMPLES, OF_CLASS = 2000, 100

@@ -13,11 +13,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._solvers import Solution
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 
 class Start(NamedTuple):

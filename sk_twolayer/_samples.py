@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from sk_twolayer._engine.blocks import Block
@@ -24,8 +23,7 @@ from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._engine.threads import Workers, evaluation_work
 from sk_twolayer._labels import Labels, class_counts
 from sk_twolayer._lots import MOST_SAMPLES, few_rows, project
-
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
 
 
 class Samples(NamedTuple):

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import Bounds, minimize
 
-Array = NDArray[Any]
+from sk_twolayer._typing import Array
+
 Report = Callable[[Array, float, float], bool]
 
 # Pairs of steps that L-BFGS keeps: docs/benchmarks/defaults.py compares 5 to 40.

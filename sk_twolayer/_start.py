@@ -8,16 +8,12 @@ can do.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from sk_twolayer._engine.layout import Layout, stacked
 from sk_twolayer._engine.standardisation import Standardisation
+from sk_twolayer._typing import Array
 from sk_twolayer.network import Parameters
-
-Array = NDArray[Any]
 
 # Deviation of Z1 at the start, in W1 X and in b1. Where it is small every neuron is about
 # linear, and training may end where all are alike: XOR is then never learned. But at a

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_twolayer._alpha import AlphaStrategy, FixedAlpha
@@ -34,9 +33,8 @@ from sk_twolayer._samples import Samples
 from sk_twolayer._settings import LEARNING_RATES, Settings
 from sk_twolayer._solvers import Adam, Optimizer, epoch, on_grid
 from sk_twolayer._start import initial_parameters, log_odds
+from sk_twolayer._typing import Array
 from sk_twolayer.network import Parameters
-
-Array = NDArray[Any]
 
 # Of n_hidden="auto": the number grows as the square root of the samples does.
 FEWEST_NEURONS, MOST_NEURONS, NEURONS_GROW_FROM = 30, 100, 1000
