@@ -132,10 +132,12 @@ class _Forward:
             X = X * self._scale
         ones = xp.ones((X.shape[0], 1), dtype=X.dtype, device=self.place.device)
         X = xp.concat([X, ones], axis=1)
+        # The first row of the table in docs/inside.rst.
         return X, xp.tanh(X @ layers[0])
 
     def outputs(self, T: Any, layers: list[Any]) -> Any:
         """Z2 of T."""
+        # The table's second row.
         return T @ layers[1] + layers[2]
 
 
@@ -183,6 +185,7 @@ class DevicePartition(_Forward):
         self, batch_size: int, rng: np.random.RandomState
     ) -> Iterator[tuple[Rows, float]]:
         """One epoch of batches, shuffled, and each one's part of all samples."""
+        # NumPy shuffles, so that a seed gives the same batches wherever X lies.
         order = self.place.send(rng.permutation(self.n))
         for start in range(0, self.n, batch_size):
             rows = order[start : min(start + batch_size, self.n)]
@@ -243,6 +246,7 @@ class DevicePartition(_Forward):
                 costs, dZ2 = costs * weight, dZ2 * weight[:, None]
             parts = [xp.sum(costs, dtype=self._wide)]
             if with_gradient:
+                # The table's fifth row, and its fourth: by half_W1, by half_W2 and by c2.
                 by_W1 = self._by_W1(X, T, dZ2, layers[1])
                 parts += [by_W1, T.T @ dZ2, xp.sum(dZ2, axis=0)]
             # Sums of blocks are added with all digits that there are.
@@ -263,6 +267,7 @@ class DevicePartition(_Forward):
     def _rows(self, A: Any, rows: Rows) -> Any:
         if isinstance(rows, slice):
             return A[rows, ...]
+        # Not every library takes an array of numbers in brackets.
         return self.place.xp.take(A, rows, axis=0)
 
     def _costs(self, Z2: Any, targets: Any) -> tuple[Any, Any]:
@@ -271,6 +276,8 @@ class DevicePartition(_Forward):
         targets = targets[:, None] if targets.ndim == 1 else targets
         if not isinstance(self.output, Softmax):
             sign = 1 - 2 * xp.astype(targets, Z2.dtype)
+            # The log-odds of the wrong label: the cost is log(1 + exp(t)), and its slope
+            # by t, which is |A2 - Y|, has all digits near 0, too.
             t = Z2 * sign
             costs = softplus(xp, t)
             return xp.sum(costs, axis=1), xp.exp(t - costs) * sign
