@@ -60,6 +60,9 @@ FIRST_ITERATIONS, SEARCH_ITERATIONS = 200, 100
 SEARCH_MEMORY = 10
 # More folds leave more samples to learn from; from so many samples on, three are enough.
 MANY, FOLDS, FOLDS_OF_MANY = 1000, 5, 3
+# Part of the samples that have an equal one at which these are samples of their own, if
+# their classes differ.
+UNLIKE = 0.1
 # Fewer samples say nothing of what is left out: they are then learned as they are.
 FEWEST = 10
 # A feature whose weights are 0 has 11 times the mean precision.
@@ -392,24 +395,46 @@ def _place(alpha: Array) -> tuple[int, ...]:
     return tuple(int(e) for e in np.rint(np.log(alpha) / np.log(STEP)))
 
 
+def are_copies(position: Array, classes: Array, counts: Array, fewest: int) -> bool:
+    """Whether rows that are equal are copies, and no samples of their own.
+
+    Samples that happen to be equal, of features with few values, differ in their class
+    now and then; and where few rows differ, each has to be among those learned from.
+    """
+    _, place = np.unique(position, return_inverse=True)
+    size = np.bincount(place, counts)
+    pairs = np.unique(np.column_stack([place, classes]), axis=0)
+    differ = np.bincount(pairs[:, 0].astype(int)) > 1
+    return bool(
+        len(size) >= fewest and size[differ].sum() <= UNLIKE * size[size > 1].sum()
+    )
+
+
 def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     """For each fold all but it, and itself.
 
     Along the samples' order, by class and then by `position`, each sample goes to the
-    next fold: so a row that counts twice is cut as two equal rows are. What other
-    weights it has goes with it: a part of one row in each fold would be known there.
+    next fold, a row that counts twice as two equal rows do: copies together, since one of
+    them tells what the other is, else one by one. What other weights a row has goes with
+    it: a part of one row in each fold would be known there.
     """
     n, count = len(position), samples.total
     n_folds = FOLDS if count < MANY else FOLDS_OF_MANY
-    order = np.lexsort((position, classes_of(samples)))
-    weight = weights_of(samples)
+    classes, weight = classes_of(samples), weights_of(samples)
+    order = np.lexsort((position, classes))
     counts = np.ones(n) if samples.counts is None else samples.counts
     along = np.concatenate([[0.0], np.cumsum(counts[order])])
+    together = are_copies(position, classes, counts, 2 * FEWEST * n_folds)
+    # Numbers of the rows that differ, in this order.
+    pairs = np.column_stack([classes, position])[order]
+    number = np.cumsum(np.append(0, (np.diff(pairs, axis=0) != 0).any(axis=1)))
     parts = []
     for fold in range(n_folds):
         inside = np.floor(along / n_folds) + np.clip(along % n_folds - fold, 0, 1)
         share = np.empty(n)
         share[order] = np.diff(inside)
+        if together:
+            share[order] = np.where(number % n_folds == fold, counts[order], 0)
         each = weight / counts
         parts.append(
             (

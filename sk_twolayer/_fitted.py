@@ -40,6 +40,8 @@ from sk_twolayer.network import Parameters
 
 # Step of central differences, in deviations of a feature: eps^(1/3).
 STEP = float(np.finfo(float).eps) ** (1 / 3)
+# And at the least so many times the distance of two numbers there.
+LEAST_STEP = 32.0
 
 
 class FittedNetwork:
@@ -134,9 +136,12 @@ class FittedNetwork:
         for start in range(0, X.shape[0], GRADIENT_ROWS):
             block = X[start : start + GRADIENT_ROWS]
             block = block.toarray() if sparse.issparse(block) else block.astype(float)
-            # The step at which rounding costs as much as the third derivative does.
-            for i, step in enumerate(STEP / self.standardisation.scale):
+            # The step at which rounding costs as much as the third derivative does; far
+            # from 0 a number is not so finely divided.
+            least = LEAST_STEP * np.spacing(np.abs(block))
+            for i, of_scale in enumerate(STEP / self.standardisation.scale):
                 above, below = block.copy(), block.copy()
+                step = np.maximum(of_scale, least[:, i])
                 above[:, i] += step
                 below[:, i] -= step
                 rise = self.predict_proba(above) - self.predict_proba(below)

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
 from sklearn.exceptions import ConvergenceWarning
 
 from sk_twolayer._alpha import AlphaStrategy, FixedAlpha
@@ -24,7 +23,12 @@ from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import HELD, precision_of
 from sk_twolayer._engine.standardisation import Standardisation
-from sk_twolayer._engine.threads import Workers, fits_in_threads
+from sk_twolayer._engine.threads import (
+    SERIAL_WORK,
+    Workers,
+    count_threads,
+    fits_in_threads,
+)
 from sk_twolayer._evidence.laplace import laplace
 from sk_twolayer._evidence.search import EvidenceMaximisation
 from sk_twolayer._labels import constant_cost
@@ -190,12 +194,22 @@ def train(
     """
     if settings.early_stopping and validation is None:
         samples, validation = samples.split(settings.validation_fraction, rng)
+        missing = (validation.class_counts() == 0) & (samples.class_counts() > 0)
+        if missing.any():
+            warnings.warn(
+                f"early_stopping=True holds out {validation.n} samples, and of a rare class "
+                "none: training may end where it is forgotten. Give X_val and y_val that "
+                "have it, or early_stopping=False.",
+                UserWarning,
+                stacklevel=4,
+            )
     moments = samples.robust_moments()
     scales = moments.standardisation(settings.raw_alpha, samples.dtype)
     layout = Layout(samples.m, settings.n_hidden, samples.labels.n_outputs)
     counts = samples.class_counts()
     offset, constant = log_odds(counts), constant_cost(counts)
-    settings = settings._replace(tol=settings.tol * _part_of_tol(counts))
+    given, part = settings, _part_of_tol(counts)
+    settings = given._replace(tol=given.tol * part)
     starts = []
     for i in range(settings.n_init):
         drawn = initial_parameters(
@@ -215,16 +229,19 @@ def train(
         )
     task = _Task(samples, validation, settings, moments, scales, strategy, callbacks)
     workers = samples.workers(settings.n_hidden, settings.n_jobs)
-    pays = fits_in_threads(samples.work(settings.n_hidden))
-    if settings.n_init > 1 and workers.n_threads == 1 and pays:
-        parallel = Parallel(n_jobs=settings.n_jobs, prefer="threads")
+    # Where the threads have too little to do in an evaluation each takes other starts.
+    of_starts = Workers()
+    if workers.n_threads == 1 and fits_in_threads(samples.work(settings.n_hidden)):
+        work = settings.n_init * max(SERIAL_WORK.values())
+        of_starts = Workers(count_threads(settings.n_jobs, work))
+    if of_starts.n_threads > 1 and settings.n_init > 1:
 
-        def run_alone(start: _Begin) -> Trained:
+        def run_alone(i: int) -> Trained:
             with Workers().started() as alone:
-                return _run(task, start, alone)
+                return _run(task, starts[i], alone)
 
-        with workers.started():
-            runs = parallel(delayed(run_alone)(start) for start in starts)
+        with of_starts.started():
+            runs = of_starts.run(run_alone, settings.n_init)
     else:
         runs = []
         with workers.started():
@@ -236,7 +253,7 @@ def train(
     if not finite:
         raise _not_finite("Training", settings)
     finite.sort(key=lambda run: run.found.judged)
-    complaint = _complaint(finite, settings, constant)
+    complaint = _complaint(finite, given, constant)
     if complaint is not None:
         warnings.warn(complaint, ConvergenceWarning, stacklevel=4)
     return [_with_covariance(run, samples, settings) for run in finite]
@@ -459,7 +476,10 @@ def _complaint(runs: list[Trained], settings: Settings, constant: float) -> str 
             f"start's {curve[0]:.4g}: it is {found.judged:.4g}{_remedy(settings)}."
         )
     if found.is_constant and not constant:
-        return "y has one value alone, which is predicted everywhere."
+        return (
+            "One class alone has samples with a weight above 0, and is predicted "
+            "everywhere."
+        )
     if found.is_constant:
         return (
             "alpha='auto' found no network that predicts left-out samples better than "

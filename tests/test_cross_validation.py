@@ -126,9 +126,10 @@ def test_folds_are_a_partition(n, weigh):
     assert inside[inside > 0].min() > 1e-6
     counts = total if are_whole(total) else np.ones(n)
     of_rows = inside * counts / total
-    if (counts == 1).all():
-        # What is left out is not known by a part of it.
+    if (counts == 1).all() or n > 100:
+        # What is left out is not known by a part of it, nor by a copy.
         assert ((inside > 0).sum(axis=0) == 1).all()
+        counts, of_rows = np.ones(n), inside > 0
     # Of each class every fold has its part, but for one sample.
     for of_class in (y == 0, y == 1, y == 2, np.full(n, True)):
         of_folds = of_rows[:, of_class].sum(axis=1)
@@ -497,6 +498,29 @@ def test_few_events_in_many_rows(sign):
     assert model.predict_proba(drawn(0))[:, 1].sum() == pytest.approx(20, abs=0.4)
     constant = log_loss(y, np.full(len(y), 1e-3))
     assert log_loss(y, model.predict_proba(drawn(1))) < constant / 4
+
+
+@pytest.mark.parametrize("as_weights", [True, False])
+def test_copies_say_nothing_of_what_is_left_out(as_weights):
+    X, y, X_new, y_new = family(400, 0)
+    once = default().fit(X, y)
+    if as_weights:
+        thrice = default(max_iter=3000).fit(X, y, sample_weight=np.full(len(y), 3.0))
+    else:
+        thrice = default(max_iter=3000).fit(np.repeat(X, 3, axis=0), np.repeat(y, 3))
+    losses = [log_loss(y_new, m.predict_proba(X_new)) for m in (once, thrice)]
+    assert losses[1] < 1.1 * losses[0]
+
+
+def test_equal_samples_with_other_labels_are_no_copies():
+    rng = np.random.RandomState(0)
+    X = rng.randint(0, 3, (600, 4)).astype(float)
+    y = (X.sum(axis=1) + rng.normal(size=600) > 4).astype(int)
+    everyone = np.ones(600)
+    assert not _cross_validation.are_copies(X @ [1, 9, 81, 729], y, everyone, 50)
+    assert _cross_validation.are_copies(X @ [1, 9, 81, 729], X[:, 0] > 1, everyone, 50)
+    # All places are learned from, where they are few.
+    assert not _cross_validation.are_copies(X[:, 0], X[:, 0] > 1, everyone, 50)
 
 
 def test_a_class_of_two_samples():

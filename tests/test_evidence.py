@@ -857,3 +857,13 @@ def test_predictions_of_many_labels_take_bounded_memory():
     proba = model.predict_proba(X)
     for few in (slice(0, 7), slice(-7, None)):
         np.testing.assert_allclose(proba[few], model.predict_proba(X[few]), rtol=1e-9)
+
+
+def test_gradients_far_from_zero_are_finite():
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    y = X[:, 0] > 0
+    near, far = (
+        quick(alpha="evidence").fit(X + at, y).input_gradient(X[:5] + at)
+        for at in (0.0, 1e12)
+    )
+    np.testing.assert_allclose(far, near, rtol=0.02, atol=2e-3)

@@ -653,3 +653,17 @@ def test_where_training_ends_follows_the_rarest_class(alpha):
     X[:10] *= -1
     model = quick(n_hidden=10, alpha=alpha).fit(X, y)
     assert model.predict_proba(X)[:, 1].sum() == pytest.approx(20, rel=0.02)
+
+
+def test_a_rare_class_that_is_not_held_out_is_named():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(2000, 3)), np.arange(2000) < 3
+    with pytest.warns(UserWarning, match="holds out 200 samples, and of a rare class"):
+        quick(early_stopping=True, max_iter=5).fit(X, y)
+
+
+def test_a_warning_names_tol_as_it_was_given():
+    rng = np.random.RandomState(0)
+    X, y = rng.normal(size=(2000, 3)), np.arange(2000) < 5
+    with pytest.warns(ConvergenceWarning, match="below tol=1e-05"):
+        quick(tol=1e-5, max_iter=1).fit(X, y)
