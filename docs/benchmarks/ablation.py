@@ -58,12 +58,10 @@ FULL = "the full default"
 def constants(**values):
     """Constants, in every module that has them."""
     modules = folds, training, lots, samples, prior
-    return [
-        mock.patch.object(module, name, value)
-        for name, value in values.items()
-        for module in modules
-        if hasattr(module, name)
-    ]
+    places = [(m, name) for name in values for m in modules if hasattr(m, name)]
+    if missing := values.keys() - {name for _, name in places}:
+        raise ValueError(f"no module has {missing}")
+    return [mock.patch.object(m, name, values[name]) for m, name in places]
 
 
 def rewritten(owner, name, *changes):
@@ -153,10 +151,16 @@ PIECES = {
     "relevance only where the folds say so: always": partial(relevance_judged, -np.inf),
     "two rounds of relevance: one": partial(constants, RELEVANCE_ROUNDS=1),
     "two precisions: one for all, from 0.3": lambda: (
-        climb_with(STEPS) + constants(BEGIN=(10**-0.5, 10**-0.5))
+        climb_with(STEPS) + constants(BEGINS=((10**-0.5, 10**-0.5),))
     ),
     "two precisions: in a ratio of ten": lambda: climb_with(STEPS),
-    "W2's low at the beginning: 1, 1": partial(constants, BEGIN=(1.0, 1.0)),
+    "W2's low at the beginning: 1, 1": partial(
+        constants, BEGINS=((1.0, 1.0), (0.1, 0.1))
+    ),
+    "a second beginning": partial(constants, BEGINS=((1.0, 0.1),)),
+    "copies are left out together": lambda: [
+        mock.patch.object(folds, "are_copies", lambda *_: False)
+    ],
     "the long step of both": partial(constants, LONG_STEP=1.0),
     "a long step that failed is not tried again": lambda: climb_with(
         (
@@ -286,6 +290,12 @@ def clusters():
     return loss_of(*draw("clusters", 1000, 1)) < 0.5
 
 
+def copies():
+    X, y, X_new, y_new = draw("clusters", 500, 0)
+    of_copies = loss_of(np.repeat(X, 3, axis=0), np.repeat(y, 3), X_new, y_new)
+    return of_copies < 1.3 * loss_of(X, y, X_new, y_new)
+
+
 def row_order():
     X, y = load_breast_cancer(return_X_y=True)
     order = np.random.RandomState(0).permutation(len(y))
@@ -304,6 +314,7 @@ CASES = {
     "classes far apart": apart,
     "20 events of 20 000": few_events,
     "clusters": clusters,
+    "copies of rows": copies,
     "row order": row_order,
 }
 
