@@ -460,7 +460,11 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         -----
         UserWarning
             If whole-number weights average more than 100: as counts they make the
-            model as sure as that many samples would.
+            model as sure as that many samples would. If early stopping holds out none
+            of a rare class.
+        ConvergenceWarning
+            Of how training ended: at `max_iter`, interrupted, in a constant, or no
+            better than it began.
         """
         with self._unchanged_on_error():
             settings = self._settings()
