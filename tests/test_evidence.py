@@ -859,11 +859,15 @@ def test_predictions_of_many_labels_take_bounded_memory():
         np.testing.assert_allclose(proba[few], model.predict_proba(X[few]), rtol=1e-9)
 
 
-def test_gradients_far_from_zero_are_finite():
-    X = np.random.default_rng(0).normal(size=(200, 2))
-    y = X[:, 0] > 0
-    near, far = (
+def test_gradients_far_from_zero():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    y = X[:, 0] + rng.normal(size=200) > 0
+    near, far, farther = (
         quick(alpha="evidence").fit(X + at, y).input_gradient(X[:5] + at)
-        for at in (0.0, 1e12)
+        for at in (0.0, 1e8, 1e12)
     )
-    np.testing.assert_allclose(far, near, rtol=0.02, atol=2e-3)
+    scale = np.abs(near).max()
+    assert np.abs(far - near).max() < 0.05 * scale
+    # There the samples themselves are rounded, by 1e-4.
+    assert np.abs(farther - near).max() < 0.5 * scale
