@@ -44,7 +44,7 @@ from sk_twolayer._compat import (
 )
 from sk_twolayer._device_samples import DeviceSamples
 from sk_twolayer._ecosystem import from_plain, mlp_with, to_plain
-from sk_twolayer._engine.on_device import Device
+from sk_twolayer._engine.on_device import Device, DeviceNetwork
 from sk_twolayer._evidence.curvature import most_neurons
 from sk_twolayer._fitted import FittedNetwork, attributes_of, fitted
 from sk_twolayer._labels import (
@@ -985,8 +985,10 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
 
     def _on_device(self, place: Device, name: str, X: Any) -> Any:
         """A method's answer where X lies; None where only NumPy has one."""
+        if not (FOLLOWS_ARRAYS and hasattr(DeviceNetwork, name)):
+            return None
         network = fitted(self).on_device(place, place.dtype_of(X))
-        if not (FOLLOWS_ARRAYS and hasattr(network, name)):
+        if network is None:
             return None
         found = getattr(network, name)(self._validate(X))
         if name != "predict" or found.ndim == 2:

@@ -27,7 +27,7 @@ from sk_twolayer.dask import DaskTwoLayerSigmoidClassifier
 N, M, K, PARTITIONS = 400_000, 30, 64, 8
 FEW, MANY, ROUNDS = 5, 35, 3
 BLOCK_SIZES = (128, 512, 2048)
-CASES = [("standardised", 3), ("raw", 3), ("standardised", 2)]
+CASES = [("standardised", 3), ("raw", 3), ("standardised", 2), ("raw", 2)]
 
 
 def samples():
