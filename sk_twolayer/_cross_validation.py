@@ -25,12 +25,7 @@ import numpy as np
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import precision_of
 from sk_twolayer._engine.standardisation import Standardisation
-from sk_twolayer._engine.threads import (
-    SERIAL_WORK,
-    Workers,
-    count_threads,
-    fits_in_threads,
-)
+from sk_twolayer._engine.threads import Workers
 from sk_twolayer._labels import constant_cost
 from sk_twolayer._lots import classes_of, weights_of
 from sk_twolayer._monitor import Found, Monitor, Start
@@ -231,10 +226,9 @@ class CrossValidation:
         start: Parameters,
     ) -> CrossValidation:
         """Ask the folds, each in a thread where that is worth it."""
-        k, threads = settings.n_hidden, 1
+        k = settings.n_hidden
         few, position = samples.few(standardisation.scale)
-        if fits_in_threads(few.work(k)):
-            threads = count_threads(settings.n_jobs, FOLDS * max(SERIAL_WORK.values()))
+        threads = Workers.for_fits(FOLDS, few.work(k), settings.n_jobs)
 
         def progress(alpha: Array, cost: float) -> None:
             if settings.verbose:
@@ -243,7 +237,7 @@ class CrossValidation:
                     f"{alpha[1]:.3g}: cost of samples left out {cost:.6f}"
                 )
 
-        with Workers(threads).started() as workers, np.errstate(over="ignore"):
+        with threads.started() as workers, np.errstate(over="ignore"):
             choice = choose_alpha(
                 few,
                 position,
@@ -430,11 +424,12 @@ def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     number = np.cumsum(np.append(0, (np.diff(pairs, axis=0) != 0).any(axis=1)))
     parts = []
     for fold in range(n_folds):
-        inside = np.floor(along / n_folds) + np.clip(along % n_folds - fold, 0, 1)
         share = np.empty(n)
-        share[order] = np.diff(inside)
         if together:
             share[order] = np.where(number % n_folds == fold, counts[order], 0)
+        else:
+            inside = np.floor(along / n_folds) + np.clip(along % n_folds - fold, 0, 1)
+            share[order] = np.diff(inside)
         each = weight / counts
         parts.append(
             (

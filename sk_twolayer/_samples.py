@@ -85,8 +85,9 @@ class Samples(NamedTuple):
         """Copy of some rows of X, where X lies."""
         return self.X[rows]
 
-    def every(self, step: int) -> Samples:
-        """Copy of every step-th row; itself of every row."""
+    def at_most(self, most: int) -> Samples:
+        """Copy of rows at equal steps, so many at most; itself if there are no more."""
+        step = -(-self.n // most)
         return self if step == 1 else self.take(np.arange(0, self.n, step))
 
     def split(

@@ -23,12 +23,7 @@ from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import HELD, precision_of
 from sk_twolayer._engine.standardisation import Standardisation
-from sk_twolayer._engine.threads import (
-    SERIAL_WORK,
-    Workers,
-    count_threads,
-    fits_in_threads,
-)
+from sk_twolayer._engine.threads import Workers
 from sk_twolayer._evidence.laplace import laplace
 from sk_twolayer._evidence.search import EvidenceMaximisation
 from sk_twolayer._labels import constant_cost
@@ -208,8 +203,8 @@ def train(
     layout = Layout(samples.m, settings.n_hidden, samples.labels.n_outputs)
     counts = samples.class_counts()
     offset, constant = log_odds(counts), constant_cost(counts)
-    given, part = settings, _part_of_tol(counts)
-    settings = given._replace(tol=given.tol * part)
+    given = settings
+    settings = given._replace(tol=given.tol * _part_of_tol(counts))
     starts = []
     for i in range(settings.n_init):
         drawn = initial_parameters(
@@ -231,10 +226,10 @@ def train(
     workers = samples.workers(settings.n_hidden, settings.n_jobs)
     # Where the threads have too little to do in an evaluation each takes other starts.
     of_starts = Workers()
-    if workers.n_threads == 1 and fits_in_threads(samples.work(settings.n_hidden)):
-        work = settings.n_init * max(SERIAL_WORK.values())
-        of_starts = Workers(count_threads(settings.n_jobs, work))
-    if of_starts.n_threads > 1 and settings.n_init > 1:
+    if workers.n_threads == 1:
+        work = samples.work(settings.n_hidden)
+        of_starts = Workers.for_fits(settings.n_init, work, settings.n_jobs)
+    if of_starts.n_threads > 1:
 
         def run_alone(i: int) -> Trained:
             with Workers().started() as alone:
@@ -264,7 +259,7 @@ def _with_covariance(trained: Trained, samples: Samples, settings: Settings) -> 
     attributes = trained.found.attributes
     if "_covariance" in attributes:
         return trained
-    few = samples.every(-(-samples.n // LAPLACE_SAMPLES))
+    few = samples.at_most(LAPLACE_SAMPLES)
     workers = few.workers(settings.n_hidden, settings.n_jobs)
     with workers.started(), np.errstate(over="ignore", invalid="ignore"):
         # In the variables of the standardisation, also of the article's descent.

@@ -503,8 +503,9 @@ class DaskSamples:
         found = self._cluster.over(Samples.take, self._blocks, inside)
         return joined(found, self.labels, self.signs)
 
-    def every(self, step: int) -> Samples:
-        """Copy of every step-th row, in this process, from the parts."""
+    def at_most(self, most: int) -> Samples:
+        """As `Samples.at_most`, in this process, from the parts."""
+        step = -(-self.n // most)
         if step in self._few:
             return self._few[step]
         parts, firsts = next(iter(self._parts.values()))
@@ -597,7 +598,7 @@ class DaskSamples:
         if key not in self._parts:
             self._parts[key] = self._make_parts(layout, output, standardisation, keep)
             # Now, for the covariance at the end: there may be no worker any more then.
-            self.every(-(-self.n // LAPLACE_SAMPLES))
+            self.at_most(LAPLACE_SAMPLES)
         parts, size_and_total = self._parts[key], (self.n, self._sum_of_weights)
         sums = DaskSums(self._cluster, *parts, folding, output, *size_and_total)
         return CrossEntropyObjective(sums, signs=self.signs)

@@ -32,6 +32,7 @@ from sk_twolayer._cross_validation import (
     precision,
     relevance_factors,
 )
+from sk_twolayer._engine import threads as _threads
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION
@@ -612,7 +613,7 @@ def test_a_features_unit_is_none(name):
 
 
 def test_threads_find_the_same(monkeypatch):
-    monkeypatch.setattr(_cross_validation, "fits_in_threads", lambda work: True)
+    monkeypatch.setattr(_threads, "fits_in_threads", lambda work: True)
     X, y, _, _ = family(1000, 0)
     one, two = (default(n_jobs=n).fit(X, y) for n in (1, 2))
     np.testing.assert_array_equal(one.alpha_curve_, two.alpha_curve_)

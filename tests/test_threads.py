@@ -22,7 +22,7 @@ from joblib import Parallel, delayed
 from sklearn.datasets import load_breast_cancer
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
-from sk_twolayer import TwoLayerSigmoidClassifier, _training
+from sk_twolayer import TwoLayerSigmoidClassifier
 from sk_twolayer._engine import threads as _threads
 from sk_twolayer._engine.layers import ForwardPass
 from sk_twolayer._engine.moments import Moments
@@ -87,7 +87,7 @@ def held_throughout():
 def fits_in_any_thread():
     """Whoever was first: main thread, one other, several, joblib's, our own."""
     before = blas_threads()
-    _training.fits_in_threads = lambda work: True
+    _threads.fits_in_threads = lambda work: True
 
     def work(_=None):
         model = quick().fit(X, y)
@@ -353,7 +353,7 @@ def test_own_threads_and_starts_are_held_too(monkeypatch, of_a_thread):
     assert list(seen.values()) == [{1}] * 3
     seen.clear()
     monkeypatch.setattr("sk_twolayer._training._run", lambda *_: look() or _a_run())
-    monkeypatch.setattr(_training, "fits_in_threads", lambda work: True)
+    monkeypatch.setattr(_threads, "fits_in_threads", lambda work: True)
     quick(n_init=4, n_jobs=2).fit(X, y)
     assert set().union(*seen.values()) == {1}
     assert library.get() == 4

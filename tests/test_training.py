@@ -13,6 +13,7 @@ from sklearn.metrics import log_loss
 from sklearn.preprocessing import StandardScaler
 
 from sk_twolayer import _training, network
+from sk_twolayer._engine import threads as _threads
 from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.standardisation import Standardisation
 from sk_twolayer._solvers import (
@@ -184,7 +185,7 @@ def test_starts_in_threads_give_the_same(data, monkeypatch, alpha):
     monkeypatch.setattr(_training, "_run", run)
     found = []
     for pays, n_jobs in [(True, 2), (False, 2), (True, 1)]:
-        monkeypatch.setattr(_training, "fits_in_threads", lambda work, pays=pays: pays)
+        monkeypatch.setattr(_threads, "fits_in_threads", lambda work, pays=pays: pays)
         threads.clear()
         found.append(quick(**options, n_jobs=n_jobs).fit(X, y))
         assert (threads == {threading.main_thread()}) == (not pays or n_jobs == 1)

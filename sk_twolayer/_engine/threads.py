@@ -231,6 +231,12 @@ class Workers:
         work = evaluation_work(X, n_hidden)
         return cls(count_threads(n_jobs, work, X.dtype.itemsize))
 
+    @classmethod
+    def for_fits(cls, n_fits: int, work: float, n_jobs: int | None) -> Workers:
+        """As many as fits on so much work an evaluation gain from, one each at most."""
+        enough = n_fits * SERIAL_WORK[8] if fits_in_threads(work) else 0
+        return cls(count_threads(n_jobs, enough))
+
     @contextmanager
     def started(self) -> Iterator[Workers]:
         """Threads running and BLAS on one thread, until the body ends or raises."""
