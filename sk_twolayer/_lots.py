@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
 from sk_twolayer._typing import Array
 
@@ -29,8 +30,12 @@ def line_of(scale: Array) -> Array:
 def project(X: Any, scale: Array) -> Array:
     """One number for each sample (n,): its standardised features along a fixed line."""
     line = line_of(scale)
+    if sparse.issparse(X):
+        return X.astype(float) @ line
+    # No product of matrices: it rounds a row as its place among others has it, and equal
+    # rows shall be equal here.
     parts = [
-        X[start : start + BLOCK_ROWS].astype(float) @ line
+        (X[start : start + BLOCK_ROWS] * line).sum(axis=1)
         for start in range(0, X.shape[0], BLOCK_ROWS)
     ]
     return np.concatenate(parts)

@@ -38,7 +38,7 @@ from sk_twolayer._engine.outputs import choose_output
 from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION
 from sk_twolayer._fitted import fitted
 from sk_twolayer._labels import are_whole, encode_labels
-from sk_twolayer._lots import MOST_SAMPLES, OF_CLASS, few_rows, project
+from sk_twolayer._lots import MOST_SAMPLES, OF_CLASS, few_rows, line_of, project
 from sk_twolayer._samples import Samples
 from sk_twolayer._solvers import lbfgs
 from tests.helpers import interrupt_at, make_objective, quick
@@ -168,8 +168,22 @@ def test_folds_are_the_same_in_any_order_and_unit():
     assert not (inside == folds_of(X[order], y[order])[0]).all()
 
 
-def test_a_row_of_weight_two_is_cut_as_two_rows():
-    X, y = problem(200)
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("m", [1, 2, 3, 8, 30, 101])
+def test_equal_rows_are_equal_on_the_line(m, order):
+    """Matrix products round a row as its place among the others has it."""
+    X, _ = problem(301, m)
+    rows = np.random.default_rng(1).permutation(np.repeat(np.arange(301), 3))
+    for dtype in (np.float64, np.float32):
+        given = np.array(X[rows].astype(dtype), order=order)
+        found = project(given, np.ones(m))
+        assert len(np.unique(found)) == 301
+        np.testing.assert_allclose(found, given @ line_of(np.ones(m)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("m", [3, 30])
+def test_a_row_of_weight_two_is_cut_as_two_rows(m):
+    X, y = problem(200, m)
     weight = np.random.default_rng(1).integers(1, 4, len(y))
     rows = np.repeat(np.arange(len(y)), weight)
     moments = Moments.of(X, weight.astype(float))
