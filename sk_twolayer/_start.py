@@ -41,6 +41,7 @@ def initial_parameters(
     offset: Array | float = 0.0,
     is_wide: bool = True,
     signs: Array | None = None,
+    constant: Array | None = None,
 ) -> Parameters:
     """Uniform in +-sqrt(2 / (fan in + fan out)), as MLPClassifier's "logistic".
 
@@ -60,6 +61,9 @@ def initial_parameters(
         Whether neurons begin as sigmoids, and not as nearly straight lines.
     signs : ndarray of shape (m,), int8, default=None
         Signs that weights of W1 shall have, with W2 at least 0; None is any.
+    constant : ndarray of shape (m,), bool, default=None
+        Features that say nothing, whose weights are 0: what was drawn would stay, since
+        no sample moves it, and count where a new sample has another value.
 
     Returns
     -------
@@ -79,6 +83,8 @@ def initial_parameters(
     W2 = rng.uniform(-bound2, bound2, (n_outputs, k))
     if signs is not None:
         V1, W2 = np.where(signs == 0, V1, signs * np.abs(V1)), np.abs(W2)
+    if constant is not None:
+        V1[:, constant] = 0
     first = stacked(V1, c1)
     standardisation.fold(first)
     b2 = offset - 0.5 * W2.sum(axis=1, keepdims=True)

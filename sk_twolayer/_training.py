@@ -208,7 +208,13 @@ def train(
     starts = []
     for i in range(settings.n_init):
         drawn = initial_parameters(
-            rng, layout, scales, offset, settings.is_wide, samples.signs
+            rng,
+            layout,
+            scales,
+            offset,
+            settings.is_wide,
+            samples.signs,
+            moments.deviation == 0,
         )
         is_drawn = i >= len(initial.parameters)
         parameters = drawn if is_drawn else initial.parameters[i]
@@ -315,7 +321,12 @@ def train_more(
         layout = Layout(samples.m, k, samples.labels.n_outputs)
         offset = log_odds(samples.class_counts())
         parameters = initial_parameters(
-            rng, layout, scales, offset, signs=samples.signs
+            rng,
+            layout,
+            scales,
+            offset,
+            signs=samples.signs,
+            constant=moments.deviation == 0,
         )
     else:
         parameters, old = _release(before, scales)

@@ -425,6 +425,22 @@ def test_relevance_predicts_better_where_few_features_matter(monkeypatch):
     assert found < 0.8 * log_loss(y[test], plain.predict_proba(X[test]))
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0, -3.3, 1e6])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"alpha": 1.0}, {"alpha": 0.0}, {"solver": "adam"}, {"early_stopping": True}],
+    ids=str,
+)
+def test_what_was_constant_has_no_say_on_new_samples(data, options, value):
+    """No sample moves its weights, and what was drawn would stay and count there."""
+    X, y = data
+    X = np.column_stack([X, np.full(len(y), value)])
+    model = default(**options).fit(X, y)
+    new = X + np.append(np.zeros(X.shape[1] - 1), 5)
+    assert (model.W1_[:, -1] == 0).all()
+    np.testing.assert_array_equal(model.predict_proba(new), model.predict_proba(X))
+
+
 @pytest.mark.parametrize("alpha", ["auto", "ard"])
 @pytest.mark.parametrize("value", [0.0, 1.0, 1e6])
 def test_a_constant_feature_is_the_least_relevant(alpha, value):
