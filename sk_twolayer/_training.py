@@ -216,14 +216,16 @@ def train(
             samples.signs,
             moments.deviation == 0,
         )
+        if i == 0:
+            # Weights of an earlier fit would tell the folds what they leave out.
+            of_folds = drawn
         is_drawn = i >= len(initial.parameters)
         parameters = drawn if is_drawn else initial.parameters[i]
         own_rng = np.random.RandomState(rng.randint(2**31 - 1))
         starts.append(_Begin(i, parameters, is_drawn, own_rng))
     strategy: AlphaStrategy = FixedAlpha(settings)
     if settings.by_folds:
-        first = starts[0].parameters
-        strategy = CrossValidation.of(samples, settings, scales, first)
+        strategy = CrossValidation.of(samples, settings, scales, of_folds)
     elif settings.by_evidence:
         strategy = EvidenceMaximisation(
             str(settings.alpha), initial.alpha, settings.max_iter, settings.tol

@@ -735,10 +735,14 @@ def test_the_best_of_several_starts_and_a_committee(data):
 @pytest.mark.parametrize("options", [{}, {"n_init": 2, "committee": True}], ids=str)
 def test_warm_start_goes_on(data, options):
     X, y = data
+    cold = auto(**options).fit(X, y)
     model = auto(warm_start=True, **options).fit(X, y)
-    iterations, before = model.n_iter_, model.predict_proba(X)
+    curve, before = model.loss_curve_, model.predict_proba(X)
     model.fit(X, y)
-    assert model.n_iter_ < 0.8 * iterations
+    # It begins near where the last one ended, but not the folds, which would know then
+    # what is left out.
+    assert model.loss_curve_[0] < curve[-1] + 0.2 * (curve[0] - curve[-1])
+    assert model.cv_loss_curve_ == cold.cv_loss_curve_
     np.testing.assert_allclose(model.predict_proba(X), before, atol=0.1)
     # And from it to another strategy, and back.
     for alpha in ("evidence", "ard", 1.0, "auto"):
