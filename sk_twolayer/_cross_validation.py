@@ -1,9 +1,9 @@
 """How alpha="auto" is chosen: by cross-validation, and then feature by feature.
 
-The penalty acts on the weights of standardised features. It has one precision for W1
-and one for W2, and the samples say which: they are cut into folds, and the precisions
-whose networks predict the left-out folds best are climbed to, a factor of sqrt(10) at a
-time, each fold's network beginning where its last one ended.
+The penalty acts on the weights of standardised features. It has one precision, and the
+samples say which: they are cut into folds, and the precision whose networks predict the
+left-out folds best is climbed to, a factor of sqrt(10) at a time, each fold's network
+beginning where its last one ended.
 
 W1's precision is then divided among the features: one with large weights is penalised
 less, one with small weights more, and the weights are fitted again. A few informative
@@ -34,27 +34,22 @@ from sk_twolayer._solvers import Solution, lbfgs, on_grid, skipping_first
 from sk_twolayer._typing import Array
 from sk_twolayer.network import Parameters
 
-# Where the search begins, and begins again if it has found nothing: W2's precision is
-# low there, so that neurons do not become alike, which later steps would keep; and what
-# turns often within the data needs large weights from the first step on. It then goes
-# in steps of sqrt(10), of ten where both precisions move, within the bounds.
-BEGINS, STEP, LONG_STEP = ((1.0, 0.1), (0.1, 0.01)), 10**0.5, 10.0
-LOWEST, HIGHEST = 1e-2, 1e2
-MOST_EVALUATIONS = 16
+# The precisions that are tried, in steps of sqrt(10).
+GRID = tuple(10 ** (step / 2) for step in range(-4, 5))
+# Largest entry of the gradient at which a fold's fit ends.
+SEARCH_TOL = 1e-3
+# Where on the grid the search begins, and the part of that tolerance there; and where
+# again if it has found nothing. Low, so that neurons do not become alike, which later
+# steps would keep. What turns often within the data needs large weights from the first
+# step on, and the way to them is flat at first.
+BEGINS = (3, 1.0), (1, 0.1)
 # Nats that a step must gain over all samples left out; less is noise, or rounding.
 GAIN = 1.0
 # And that the best network must gain over the class shares, which have no parameters.
 GAIN_OVER_SHARES = 4.0
-# Largest entry of the gradient at which a fold's fit ends. At 1e-3 weights near 0, where
-# every neuron is alike, already pass for an optimum, and the search goes astray.
-SEARCH_TOL = 3e-4
-# Most iterations of a fit: of the first one, from drawn weights, and of the others.
-FIRST_ITERATIONS, SEARCH_ITERATIONS = 200, 100
-# Pairs of steps that L-BFGS keeps there: for small problems more take longer than the
-# iterations that they save.
-SEARCH_MEMORY = 10
-# More folds leave more samples to learn from; from so many samples on, three are enough.
-MANY, FOLDS, FOLDS_OF_MANY = 1000, 5, 3
+# Most iterations of a fit of the search.
+SEARCH_ITERATIONS = 200
+FOLDS = 5
 # Part of the samples that have an equal one at which these are samples of their own, if
 # their classes differ.
 UNLIKE = 0.1
@@ -63,6 +58,8 @@ FEWEST = 10
 # A feature whose weights are 0 has 11 times the mean precision.
 FLOOR = 0.1
 RELEVANCE_ROUNDS = 2
+# Features from which on the tolerance is less there, in proportion, and its least part.
+FEW_FEATURES, LEAST_PART = 30, 0.1
 
 
 class TakesRows(Protocol):
@@ -110,31 +107,46 @@ class Choice(NamedTuple):
 
     Attributes
     ----------
-    alpha : ndarray of shape (2,), float64
-        Precision of W1's weights, on average, and of W2's.
+    alpha : float
+        Precision of the weights, of W1's on average.
     by_relevance : bool
         Whether W1's is divided among the features.
-    tried : list of tuple of (ndarray of shape (2,), float)
+    tried : list of tuple of (float, float)
         Precisions, and the left-out samples' mean cost, in nats.
-    begin : ndarray of shape (2,), float64
-        Precisions with which the way to `alpha` began.
+    begin : tuple of float
+        Precision with which the way to `alpha` began, and the part of the tolerance there.
     constant : bool
         Whether no network predicted them better than the class shares do.
     """
 
-    alpha: Array
+    alpha: float
     by_relevance: bool
-    tried: list[tuple[Array, float]]
-    begin: Array
+    tried: list[tuple[float, float]]
+    begin: tuple[float, float]
     constant: bool = False
 
 
 def precision(
-    objective: CrossEntropyObjective, alpha: Array, factors: Array | float = 1.0
+    objective: CrossEntropyObjective, alpha: float, factors: Array | float = 1.0
 ) -> Array:
-    """Precision of each variable (p,); `factors` (m,) are the features' in W1's."""
-    of_W1 = np.reshape(alpha[0] * factors, (-1, 1))
-    return precision_of(objective.layout, of_W1, alpha[1])
+    """Precision of each variable (p,); `factors` (m,) are the features' in W1's.
+
+    Biases are free, as with a number for alpha: they say where, and not how steeply.
+    """
+    of_W1 = np.reshape(alpha * factors, (-1, 1))
+    return precision_of(objective.layout, of_W1, alpha, of_biases=(0.0, 0.0))
+
+
+def search_tol(objective: CrossEntropyObjective, by_relevance: bool = False) -> float:
+    """Largest entry of the gradient at which a fit of the search ends.
+
+    Of many classes each has the less of the samples, and its gradient is the less. So it
+    is with many features when their precisions change: none would move.
+    """
+    tol = SEARCH_TOL * 2 / max(2, objective.n_outputs)
+    if by_relevance:
+        tol *= np.clip(FEW_FEATURES / objective.m, LEAST_PART, 1)
+    return float(tol)
 
 
 def relevance_factors(objective: CrossEntropyObjective, theta: Array) -> Array:
@@ -156,9 +168,9 @@ def choose_alpha(
     objective_of: Callable[[Any], CrossEntropyObjective],
     start: Callable[[CrossEntropyObjective], Array],
     workers: Workers,
-    progress: Callable[[Array, float], None],
+    progress: Callable[[float, float], None],
 ) -> Choice:
-    """The precisions whose networks predict left-out samples best.
+    """The precision whose networks predict left-out samples best.
 
     Parameters
     ----------
@@ -173,7 +185,7 @@ def choose_alpha(
     workers : Workers
         Threads, started; each fits other folds.
     progress : callable
-        Called with the precisions and the cost of each evaluation.
+        Called with the precision and the cost of each evaluation.
 
     Returns
     -------
@@ -182,19 +194,21 @@ def choose_alpha(
         Statistical Society B 36, 1974.
     """
     if samples.total < FEWEST:
-        return Choice(np.full(2, LOWEST), False, [], np.full(2, LOWEST))
+        return Choice(GRID[0], False, [], (GRID[0], 1.0))
     search = _Folds(samples, position, objective_of, workers, progress)
     starts = [start(objective) for objective, _ in search.pairs]
     # Of these samples: rare classes are more of them than of all.
     class_shares_cost = constant_cost(samples.class_counts())
-    for begin in map(np.array, BEGINS):
-        cost, thetas = search.evaluate(begin, starts, max_iter=FIRST_ITERATIONS)
-        best, alpha, thetas = search.climb(cost, begin, thetas)
+    for place, part in BEGINS:
+        begin = GRID[place], part
+        cost, thetas = search.evaluate(begin[0], starts, part_of_tol=part)
+        best, place, thetas = search.climb(cost, place, thetas)
         if (class_shares_cost - best) * search.total > GAIN_OVER_SHARES:
             break
     else:
-        highest = np.full(2, HIGHEST)
-        return Choice(highest, False, search.tried, highest, constant=True)
+        begin = GRID[-1], 1.0
+        return Choice(GRID[-1], False, search.tried, begin, constant=True)
+    alpha = GRID[place]
     plain, _ = search.evaluate(alpha, thetas)
     for _ in range(RELEVANCE_ROUNDS):
         relevant, thetas = search.evaluate(alpha, thetas, by_relevance=True)
@@ -202,7 +216,7 @@ def choose_alpha(
 
 
 class CrossValidation:
-    """alpha="auto": precisions that are chosen once, for all starts.
+    """alpha="auto": a precision that is chosen once, for all starts.
 
     Parameters
     ----------
@@ -230,11 +244,11 @@ class CrossValidation:
         few, position = samples.few(standardisation.scale)
         threads = Workers.for_fits(FOLDS, few.work(k), settings.n_jobs)
 
-        def progress(alpha: Array, cost: float) -> None:
+        def progress(alpha: float, cost: float) -> None:
             if settings.verbose:
                 print(
-                    f"[TwoLayerSigmoidClassifier] alpha of W1 {alpha[0]:.3g}, of W2 "
-                    f"{alpha[1]:.3g}: cost of samples left out {cost:.6f}"
+                    f"[TwoLayerSigmoidClassifier] alpha {alpha:.3g}: cost of samples "
+                    f"left out {cost:.6f}"
                 )
 
         with threads.started() as workers, np.errstate(over="ignore"):
@@ -253,19 +267,27 @@ class CrossValidation:
     ) -> Found:
         """The weights given the precisions, and each feature's precision.
 
-        The same way as in the search: from its first precisions to the last, and then
+        The same way as in the search: from its first precision to the last, and then
         feature by feature; the last stage alone ends at `tol`.
         """
-        choice, half = self._choice, self._max_iter // 2
-        tol = max(self._tol, SEARCH_TOL)
-        # Of each stage: precisions, whether by relevance, most iterations, tolerance.
-        short = min(half, SEARCH_ITERATIONS), tol
-        stages = [(choice.alpha, choice.by_relevance, self._max_iter, self._tol)]
+        choice = self._choice
+        most = min(self._max_iter // 2, SEARCH_ITERATIONS)
+
+        def stage(
+            alpha: float, by_relevance: bool, part: float = 1.0
+        ) -> tuple[float, bool, int, float]:
+            """Precision, whether by relevance, most iterations, tolerance."""
+            tol = part * search_tol(objective, by_relevance)
+            return alpha, by_relevance, most, max(self._tol, tol)
+
+        stages = []
+        begin, part = choice.begin
+        if begin != choice.alpha:
+            stages.append(stage(begin, False, part))
         if choice.by_relevance:
-            stages[:0] = [(choice.alpha, True, *short)] * (RELEVANCE_ROUNDS - 1)
-            stages.insert(0, (choice.alpha, False, *short))
-        if not np.array_equal(choice.begin, choice.alpha):
-            stages.insert(0, (choice.begin, False, min(half, FIRST_ITERATIONS), tol))
+            stages.append(stage(choice.alpha, False))
+            stages += [stage(choice.alpha, True)] * (RELEVANCE_ROUNDS - 1)
+        stages.append((choice.alpha, choice.by_relevance, self._max_iter, self._tol))
 
         def run() -> Solution:
             solution, is_first = Solution(start.theta, [], False), True
@@ -277,7 +299,7 @@ class CrossValidation:
                 if by_relevance:
                     factors = relevance_factors(objective, solution.theta)
                 objective.set_precision(precision(objective, alpha, factors))
-                self._tell(monitor, alpha[0] * factors, alpha[1], objective.m)
+                self._tell(monitor, alpha * factors, alpha, objective.m)
                 solution = lbfgs(
                     objective,
                     solution.theta,
@@ -300,7 +322,7 @@ class CrossValidation:
         monitor.found = {
             "alpha_": alpha,
             "feature_relevance_": 1 / np.sqrt(alpha[:-1]),
-            "alpha_curve_": np.reshape([each for each, _ in tried], (-1, 2)),
+            "alpha_curve_": np.array([each for each, _ in tried]),
             "cv_loss_curve_": [cost for _, cost in tried],
         }
 
@@ -314,10 +336,10 @@ class _Folds:
         position: Array,
         objective_of: Callable[[Any], CrossEntropyObjective],
         workers: Workers,
-        progress: Callable[[Array, float], None],
+        progress: Callable[[float, float], None],
     ) -> None:
         self._workers, self._progress = workers, progress
-        self.tried: list[tuple[Array, float]] = []
+        self.tried: list[tuple[float, float]] = []
         self.pairs = [
             tuple(objective_of(part) for part in parts)
             for parts in cut(samples, position)
@@ -326,10 +348,10 @@ class _Folds:
 
     def evaluate(
         self,
-        alpha: Array,
+        alpha: float,
         thetas: list[Array],
         by_relevance: bool = False,
-        max_iter: int = SEARCH_ITERATIONS,
+        part_of_tol: float = 1.0,
     ) -> tuple[float, list[Array]]:
         """Mean cost of the samples left out, and the folds' weights."""
 
@@ -342,10 +364,9 @@ class _Folds:
             theta = lbfgs(
                 objective,
                 thetas[i],
-                max_iter=max_iter,
-                tol=SEARCH_TOL,
+                max_iter=SEARCH_ITERATIONS,
+                tol=part_of_tol * search_tol(objective, by_relevance),
                 report=lambda *_: False,
-                memory=SEARCH_MEMORY,
             ).theta
             return left_out.value(theta) * left_out.total, theta
 
@@ -356,37 +377,19 @@ class _Folds:
         return cost, [theta for _, theta in found]
 
     def climb(
-        self, best: float, alpha: Array, thetas: list[Array]
-    ) -> tuple[float, Array, list[Array]]:
-        """Steps of both precisions or of one, as long as one leads to a lower cost."""
-        both = (LONG_STEP, LONG_STEP)
-        steps = [both, (1.0, STEP), (STEP, 1.0), (1.0, 1 / STEP), (1 / STEP, 1.0)]
-        seen = {_place(alpha)}
-        most = len(self.tried) + MOST_EVALUATIONS
-        i = 0
-        while i < len(steps) and len(self.tried) < most:
-            moved = np.clip(alpha * steps[i], LOWEST, HIGHEST)
-            place = _place(moved)
-            if place in seen:
-                i += 1
-                continue
-            seen.add(place)
-            cost, found = self.evaluate(moved, thetas)
-            if cost < best - GAIN / self.total:
-                best, alpha, thetas = cost, moved, found
-                # The way that led on is tried first from here.
-                steps.insert(0, steps.pop(i))
-                i = 0
-            elif steps[i] == both:
-                steps.remove(both)
-            else:
-                i += 1
-        return best, alpha, thetas
-
-
-def _place(alpha: Array) -> tuple[int, ...]:
-    """Precisions as whole numbers of steps."""
-    return tuple(int(e) for e in np.rint(np.log(alpha) / np.log(STEP)))
+        self, best: float, place: int, thetas: list[Array]
+    ) -> tuple[float, int, list[Array]]:
+        """Up the grid, or else down, as long as each step leads to a lower cost."""
+        begin = place
+        for step in (1, -1):
+            while 0 <= place + step < len(GRID):
+                cost, found = self.evaluate(GRID[place + step], thetas)
+                if cost >= best - GAIN / self.total:
+                    break
+                best, place, thetas = cost, place + step, found
+            if place != begin:
+                break
+        return best, place, thetas
 
 
 def are_copies(position: Array, classes: Array, counts: Array, fewest: int) -> bool:
@@ -412,8 +415,7 @@ def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     them tells what the other is, else one by one. What other weights a row has goes with
     it: a part of one row in each fold would be known there.
     """
-    n, count = len(position), samples.total
-    n_folds = FOLDS if count < MANY else FOLDS_OF_MANY
+    n, n_folds = len(position), FOLDS
     classes, weight = classes_of(samples), weights_of(samples)
     order = np.lexsort((position, classes))
     counts = np.ones(n) if samples.counts is None else samples.counts

@@ -141,7 +141,7 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     n_hidden : int or "auto", default="auto"
         Hidden neurons: k, the rows of W1. More follow finer detail and take longer;
         with `alpha` at its default too many do little harm. "auto" is 30 for up to
-        1000 samples and grows as their square root to 100: see `n_hidden_`.
+        500 samples and grows as their square root to 100: see `n_hidden_`.
     solver : {"lbfgs", "gd", "adam"}, default="lbfgs"
         "lbfgs" (scipy's L-BFGS) reaches the lowest cost and has no learning rate to
         choose. "adam" takes steps on batches, for very many samples. "gd" is the
@@ -150,14 +150,14 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         L2 penalty on W1 and W2. A number is as in MLPClassifier, on the weights of the
         features as they come, biases free: 1 is the twin of LogisticRegression's
         ``C=1``; raise it where the validation cost exceeds the training cost. The
-        others choose precisions of a Gaussian prior on the weights of standardised
-        features; b1 has precision 0.25 and b2 0.01 there. "auto" takes those that
-        predict left-out samples best, one for W1 and one for W2, and then penalises
-        features with small weights more, where that predicts better still (fewer than 10
-        samples leave too few out, and it is 0.01 for both); with "adam"
-        it is 0.3 and with "gd", the article's descent, 0, biases free. "evidence"
-        (MacKay, 1992) asks the training samples alone and moderates probabilities by
-        the weights' uncertainty. "ard", automatic relevance determination, is that
+        others choose it on the weights of standardised features. "auto" takes the one
+        that predicts left-out samples best, and then penalises features with small
+        weights more, where that predicts better still (fewer than 10 samples leave too
+        few out, and it is 0.01); with "adam" it is 0.3 and with "gd", the article's
+        descent, 0; biases are free. "evidence" (MacKay, 1992) asks the training samples
+        alone for the precisions of a Gaussian prior on W1 and on W2 (b1 has 0.25 there,
+        b2 0.01), and moderates probabilities by the weights' uncertainty. "ard",
+        automatic relevance determination, is that
         with a value for each feature. These two need "lbfgs" without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class, multiplied with the samples'; "balanced" is
@@ -264,8 +264,9 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
     log_evidence_curve_ : list of float
         Log evidence of each round of the search, in nats; rounds whose evidence was
         less were left.
-    alpha_curve_ : ndarray of shape (rounds, 2) or (rounds, m + 1), float64
-        Precisions that were tried.
+    alpha_curve_ : ndarray of shape (rounds,), (rounds, 2) or (rounds, m + 1), float64
+        Precisions that were tried: "auto" tries one for all weights, "evidence" W1's and
+        W2's, "ard" each feature's and W2's.
     round_n_iter_ : list of int
         Iterations of `loss_curve_` done at the end of each round of the evidence.
     evidence_method_ : {"exact", "kernel"}

@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_twolayer._alpha import AlphaStrategy, FixedAlpha
 from sk_twolayer._callbacks import Callbacks
-from sk_twolayer._cross_validation import LOWEST, CrossValidation
+from sk_twolayer._cross_validation import GRID, CrossValidation
 from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
@@ -36,7 +36,7 @@ from sk_twolayer._typing import Array
 from sk_twolayer.network import Parameters
 
 # Of n_hidden="auto": the number grows as the square root of the samples does.
-FEWEST_NEURONS, MOST_NEURONS, NEURONS_GROW_FROM = 30, 100, 1000
+FEWEST_NEURONS, MOST_NEURONS, NEURONS_GROW_FROM = 30, 100, 500
 # Samples that say how sure the weights are, where the evidence does not.
 LAPLACE_SAMPLES = 500
 # Part of the class shares' cost below which a gain is as good as none.
@@ -277,7 +277,7 @@ def _with_covariance(trained: Trained, samples: Samples, settings: Settings) -> 
         if not isinstance(settings.alpha, str):
             alpha[:-1] *= scales.scale**2
         # Without a penalty weights that no sample determines would have no end.
-        alpha = np.maximum(alpha, LOWEST)
+        alpha = np.maximum(alpha, GRID[0])
         precision = precision_of(objective.layout, alpha[:-1, None], alpha[-1])
         theta = objective.from_parameters(trained.parameters)
         precision[objective.at_bound(theta)] = HELD

@@ -17,16 +17,12 @@ from sk_twolayer import TwoLayerSigmoidClassifier, _cross_validation, network
 from sk_twolayer._cross_validation import (
     BEGINS,
     FEWEST,
-    FIRST_ITERATIONS,
     FLOOR,
     FOLDS,
-    FOLDS_OF_MANY,
     GAIN,
-    HIGHEST,
-    LOWEST,
-    MANY,
-    MOST_EVALUATIONS,
-    SEARCH_MEMORY,
+    GAIN_OVER_SHARES,
+    GRID,
+    SEARCH_ITERATIONS,
     SEARCH_TOL,
     cut,
     precision,
@@ -35,7 +31,6 @@ from sk_twolayer._cross_validation import (
 from sk_twolayer._engine import threads as _threads
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.outputs import choose_output
-from sk_twolayer._engine.prior import B1_PRECISION, B2_PRECISION
 from sk_twolayer._fitted import fitted
 from sk_twolayer._labels import are_whole, encode_labels
 from sk_twolayer._lots import MOST_SAMPLES, OF_CLASS, few_rows, line_of, project
@@ -113,14 +108,13 @@ def folds_of(X, y, weight=None, scale=None):
     ],
     ids=["none", "counts", "fractions", "quarters", "tenths"],
 )
-@pytest.mark.parametrize("n", [12, 57, MANY - 1, MANY])
+@pytest.mark.parametrize("n", [12, 57, 1000])
 def test_folds_are_a_partition(n, weigh):
     X, y = problem(n)
     weight = weigh(np.random.default_rng(1), n)
     total = np.ones(n) if weight is None else weight
     inside, outside = folds_of(X, y, weight)
-    many = max(n, total.sum()) >= MANY
-    assert len(inside) == (FOLDS_OF_MANY if many else FOLDS)
+    assert len(inside) == FOLDS
     np.testing.assert_allclose(inside.sum(axis=0), total)
     np.testing.assert_allclose(inside + outside, np.tile(total, (len(inside), 1)))
     # No sample is in a fold by what rounding left of it.
@@ -252,7 +246,7 @@ def test_the_cost_is_that_of_samples_left_out(weighted):
     model = auto(max_iter=1, n_hidden=2)
     with pytest.warns(ConvergenceWarning):
         model.fit(X, y, weight)
-    np.testing.assert_array_equal(model.alpha_curve_[0], BEGINS[0])
+    assert model.alpha_curve_[0] == GRID[BEGINS[0][0]]
     scales = Moments.of(X, weight).standardisation(0.0, X.dtype)
     # The start, as any fit with this seed has it.
     begun = auto(solver="gd", learning_rate=1e-13, max_iter=1, n_hidden=2)
@@ -271,14 +265,13 @@ def test_the_cost_is_that_of_samples_left_out(weighted):
             sample_weight=others.weight,
             standardisation=scales,
         )
-        objective.set_precision(precision(objective, np.array(BEGINS[0])))
+        objective.set_precision(precision(objective, GRID[BEGINS[0][0]]))
         theta = lbfgs(
             objective,
             objective.from_parameters(start),
-            max_iter=FIRST_ITERATIONS,
+            max_iter=SEARCH_ITERATIONS,
             tol=SEARCH_TOL,
             report=lambda *_: False,
-            memory=SEARCH_MEMORY,
         ).theta
         A2 = network.forward(left_out.X.T, *objective.to_parameters(theta)).A2[0]
         of_left_out = np.ones(len(A2)) if left_out.weight is None else left_out.weight
@@ -293,11 +286,12 @@ def test_the_prior_is_on_standardised_features():
     objective = make_objective(
         *problem(20, n_classes=2), 2, 1, choose_output("logistic", 1)
     )
-    found = precision(objective, np.array([3.0, 0.5]), np.array([1.0, 2.0, 11.0]))
+    found = precision(objective, 3.0, np.array([1.0, 2.0, 11.0]))
     first, second = objective.split(found)
     np.testing.assert_array_equal(first[:-1], [[3, 3], [6, 6], [33, 33]])
-    assert (first[-1] == B1_PRECISION).all() and (second[-1] == B2_PRECISION).all()
-    assert (second[:-1] == 0.5).all()
+    assert (second[:-1] == 3).all()
+    # Biases are free.
+    assert (first[-1] == 0).all() and (second[-1] == 0).all()
 
 
 def sets():
@@ -315,22 +309,21 @@ def test_the_best_is_what_the_curve_says(name):
     X, y = SETS[name]
     model = auto().fit(X, y)
     tried, costs = model.alpha_curve_, np.array(model.cv_loss_curve_)
-    assert tried.shape == (len(costs), 2) and len(costs) <= 4 + MOST_EVALUATIONS
-    assert ((tried >= LOWEST * (1 - 1e-9)) & (tried <= HIGHEST * (1 + 1e-9))).all()
-    # No precisions are tried twice on the way.
-    assert len(np.unique(tried[:-3].round(4), axis=0)) == len(costs) - 3 > 1
+    assert tried.shape == (len(costs),) and set(tried) <= set(GRID)
+    # No precision is tried twice on the way.
+    assert len(np.unique(tried[:-3])) == len(costs) - 3 > 1
     best = 0
     for i in range(1, len(costs) - 3):
         if costs[i] < costs[best] - GAIN / len(X):
             best = i
     chosen = tried[best]
-    np.testing.assert_array_equal(tried[-3:], np.tile(chosen, (3, 1)))
+    np.testing.assert_array_equal(tried[-3:], chosen)
     assert costs[best] <= costs[:-3].min() + GAIN / len(X)
-    assert model.alpha_[-1] == chosen[1]
+    assert model.alpha_[-1] == chosen
     divided = np.ptp(model.alpha_[:-1]) > 0
     assert divided == (costs[-1] < costs[-3])
     if not divided:
-        assert (model.alpha_[:-1] == chosen[0]).all()
+        assert (model.alpha_[:-1] == chosen).all()
     assert model.alpha_.shape == (X.shape[1] + 1,)
     assert model.feature_relevance_.shape == (X.shape[1],)
     np.testing.assert_allclose(model.feature_relevance_, model.alpha_[:-1] ** -0.5)
@@ -343,15 +336,10 @@ def test_the_weights_are_an_optimum_at_alpha():
     X, y = few_matter()
     model = auto(tol=1e-6).fit(X, y)
     assert np.ptp(model.alpha_) > 0
-    scale, center = X.std(axis=0), X.mean(axis=0)
-    V1, c1 = model.W1_ * scale, model.b1_ + model.W1_ @ center[:, None]
-    c2 = model.b2_ + 0.5 * model.W2_.sum()
-    penalty = (
-        (model.alpha_[:-1] * V1**2).sum()
-        + model.alpha_[-1] * (model.W2_**2).sum()
-        + B1_PRECISION * (c1**2).sum()
-        + B2_PRECISION * (c2**2).sum()
-    ) / (2 * len(X))
+    scale = X.std(axis=0)
+    penalty = (model.alpha_[:-1] * (model.W1_ * scale) ** 2).sum()
+    penalty += model.alpha_[-1] * (model.W2_**2).sum()
+    penalty /= 2 * len(X)
     cost = log_loss(y, model.predict_proba(X)) + penalty
     assert model.loss_ == pytest.approx(cost, rel=1e-9)
 
@@ -365,8 +353,8 @@ def test_what_turns_often_is_found_from_weak_penalties():
     """At the first precisions every network of rings is a constant."""
     X, y = rings(4000)
     model = auto(n_hidden="auto").fit(X[:2000], y[:2000])
-    assert tuple(model.alpha_curve_[0]) == BEGINS[0]
-    assert BEGINS[1] in map(tuple, model.alpha_curve_[1:])
+    assert model.alpha_curve_[0] == GRID[BEGINS[0][0]]
+    assert GRID[BEGINS[1][0]] in model.alpha_curve_[1:]
     assert log_loss(y[2000:], model.predict_proba(X[2000:])) < 0.5
     # Noise is tried there, too, and nothing found.
     X = np.random.default_rng(0).normal(size=(200, 5))
@@ -417,10 +405,10 @@ def test_features_that_matter_are_told_from_the_others():
 def test_relevance_predicts_better_where_few_features_matter(monkeypatch):
     X, y = few_matter(1400)
     train, test = slice(0, 400), slice(400, None)
-    model = auto(n_hidden=8).fit(X[train], y[train])
+    model = default().fit(X[train], y[train])
     found = log_loss(y[test], model.predict_proba(X[test]))
     monkeypatch.setattr(_cross_validation, "FLOOR", 1e9)
-    plain = auto(n_hidden=8).fit(X[train], y[train])
+    plain = default().fit(X[train], y[train])
     assert np.ptp(plain.alpha_[:-1]) < 1e-6 * plain.alpha_[0]
     assert found < 0.8 * log_loss(y[test], plain.predict_proba(X[test]))
 
@@ -500,7 +488,8 @@ def test_noise_is_warned_of():
     X, y = noise(1)
     with pytest.warns(ConvergenceWarning, match="no network that predicts left-out"):
         model = default().fit(X[:200], y[:200])
-    assert min(model.cv_loss_curve_) >= log_loss(y[:200], np.full(200, y[:200].mean()))
+    least = log_loss(y[:200], np.full(200, y[:200].mean())) - GAIN_OVER_SHARES / 200
+    assert min(model.cv_loss_curve_) >= least
     np.testing.assert_allclose(
         model.predict_proba(X)[:, 1], y[:200].mean(), rtol=0, atol=0.02
     )
@@ -574,9 +563,9 @@ def test_few_samples(n):
     model = auto().fit(X, y)
     searched = n >= FEWEST
     assert (len(model.cv_loss_curve_) > 0) == searched
-    assert model.alpha_curve_.shape == (len(model.cv_loss_curve_), 2)
+    assert model.alpha_curve_.shape == (len(model.cv_loss_curve_),)
     if not searched:
-        np.testing.assert_array_equal(model.alpha_, np.full(4, LOWEST))
+        np.testing.assert_array_equal(model.alpha_, np.full(4, GRID[0]))
         assert model.score(X, y) == 1
     assert np.isfinite(model.predict_proba(X)).all()
 
@@ -589,9 +578,9 @@ def test_float32_and_sparse_find_the_same(name):
     X, y = SETS[name]
     X = X - X.min(axis=0)
     X[X < np.median(X, axis=0)] = 0
-    plain = auto().fit(X, y)
+    plain = auto(tol=1e-6).fit(X, y)
     for given in (X.astype(np.float32), sparse.csr_array(X)):
-        model = auto().fit(given, y)
+        model = auto(tol=1e-6).fit(given, y)
         np.testing.assert_array_equal(model.alpha_[-1], plain.alpha_[-1])
         proba = model.predict_proba(given)
         assert proba.dtype == given.dtype
@@ -664,7 +653,7 @@ def state(model):
     return {n: v for n, v in vars(model).items() if n not in parameters}
 
 
-@pytest.mark.parametrize("at", [1, 30, 300])
+@pytest.mark.parametrize("at", [1, 30, 150])
 def test_ctrl_c_in_the_search_leaves_the_model(data, at, monkeypatch):
     X, y = data
     model = auto().fit(X[:100], y[:100])
@@ -678,7 +667,7 @@ def test_ctrl_c_in_the_search_leaves_the_model(data, at, monkeypatch):
     assert not hasattr(auto(), "W1_")
 
 
-@pytest.mark.parametrize("max_iter", [1, 3, 7, 40])
+@pytest.mark.parametrize("max_iter", [1, 3, 7, 20])
 def test_max_iter_is_the_most(data, max_iter):
     with pytest.warns(ConvergenceWarning, match=f"stopped at max_iter={max_iter}"):
         model = auto(max_iter=max_iter).fit(*data)
@@ -699,11 +688,10 @@ def test_verbose_prints_each_evaluation(data, capsys):
     lines = capsys.readouterr().out.splitlines()
     searched = [line for line in lines if "left out" in line]
     assert len(searched) == len(model.cv_loss_curve_)
-    for line, cost, (of_W1, of_W2) in zip(
+    for line, cost, alpha in zip(
         searched, model.cv_loss_curve_, model.alpha_curve_, strict=True
     ):
-        assert line.endswith(f"{cost:.6f}")
-        assert f"alpha of W1 {of_W1:.3g}, of W2 {of_W2:.3g}:" in line
+        assert line.endswith(f"{cost:.6f}") and f"alpha {alpha:.3g}:" in line
     # A line an iteration, as of other fits.
     assert len(lines) - len(searched) >= model.n_iter_
     auto().fit(*data)

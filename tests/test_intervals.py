@@ -207,7 +207,7 @@ def test_a_saved_default_is_hardly_larger_than_an_mlp():
     data, target = make_classification(1000, 30, random_state=0)
     model = TwoLayerSigmoidClassifier(random_state=0).fit(data, target)
     mlp = MLPClassifier(random_state=0, max_iter=5).fit(data, target)
-    assert len(pickle.dumps(model)) < 1.5 * len(pickle.dumps(mlp))
+    assert len(pickle.dumps(model)) < 2 * len(pickle.dumps(mlp))
     copy = pickle.loads(pickle.dumps(model))
     assert_array_equal(copy.predict_interval(data), model.predict_interval(data))
 

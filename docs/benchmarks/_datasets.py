@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from sklearn.datasets import (
     load_breast_cancer,
@@ -163,6 +165,8 @@ def family(name, n, seed):
     return X, (np.sin(2 * X[:, 0]) + X[:, 1] + noise > 0).astype(int)
 
 
+# Reading R's sets takes longer than a fit.
+@lru_cache(maxsize=64)
 def draw(name, n, seed):
     """Rows to learn and new ones, X, y, X_new, y_new; None where they are too few."""
     if name in TUNED_FAMILIES + HELD_BACK_FAMILIES:

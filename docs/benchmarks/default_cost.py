@@ -73,7 +73,7 @@ def main():
     models = [model.fit(X, y) for model in contestants()]
     for n in (1, 1000, 1_000_000):
         rows, _ = samples(n, seed=1)
-        calls = max(1, 1000 // n)
+        calls = max(1, 10_000 // n)
 
         def predict(model, rows=rows, calls=calls):
             for _ in range(calls):

@@ -23,12 +23,17 @@ B1_PRECISION, B2_PRECISION = 0.25, 0.01
 HELD = 1e12
 
 
-def precision_of(layout: Layout, of_W1: Any, of_W2: float) -> Array:
+def precision_of(
+    layout: Layout,
+    of_W1: Any,
+    of_W2: float,
+    of_biases: tuple[float, float] = (B1_PRECISION, B2_PRECISION),
+) -> Array:
     """Precision of each variable (p,); W1's is a number, or each feature's (m, 1)."""
     precision = np.empty(layout.size)
     by_W1, by_W2 = layout.split(precision)
-    by_W1[:-1], by_W1[-1] = of_W1, B1_PRECISION
-    by_W2[:-1], by_W2[-1] = of_W2, B2_PRECISION
+    by_W1[:-1], by_W1[-1] = of_W1, of_biases[0]
+    by_W2[:-1], by_W2[-1] = of_W2, of_biases[1]
     return precision
 
 
