@@ -21,6 +21,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from scipy import sparse
 
 from sk_twolayer._engine.objective import CrossEntropyObjective
 from sk_twolayer._engine.prior import precision_of
@@ -53,6 +54,8 @@ FOLDS = 5
 # Part of the samples that have an equal one at which these are samples of their own, if
 # their classes differ.
 UNLIKE = 0.1
+# And different values of a feature with which equal rows are no chance.
+MANY_VALUES = 20
 # Fewer samples say nothing of what is left out: they are then learned as they are.
 FEWEST = 10
 # A feature whose weights are 0 has 11 times the mean precision.
@@ -112,7 +115,7 @@ class Choice(NamedTuple):
     by_relevance : bool
         Whether W1's is divided among the features.
     tried : list of tuple of (float, float)
-        Precisions, and the left-out samples' mean cost, in nats.
+        Precision of each evaluation, and the left-out samples' mean cost, in nats.
     begin : tuple of float
         Precision with which the way to `alpha` began, and the part of the tolerance there.
     constant : bool
@@ -140,8 +143,9 @@ def precision(
 def search_tol(objective: CrossEntropyObjective, by_relevance: bool = False) -> float:
     """Largest entry of the gradient at which a fit of the search ends.
 
-    Of many classes each has the less of the samples, and its gradient is the less. So it
-    is with many features when their precisions change: none would move.
+    Of many classes each has the less of the samples, and its gradient is the less; with
+    many labels it does no harm. So it is with many features when their precisions change:
+    none would move.
     """
     tol = SEARCH_TOL * 2 / max(2, objective.n_outputs)
     if by_relevance:
@@ -265,10 +269,10 @@ class CrossValidation:
     def choose(
         self, objective: CrossEntropyObjective, start: Start, monitor: Monitor
     ) -> Found:
-        """The weights given the precisions, and each feature's precision.
+        """The weights given the precision, and each feature's.
 
-        The same way as in the search: from its first precision to the last, and then
-        feature by feature; the last stage alone ends at `tol`.
+        The same way as in the search, but no nearer than `tol`: from its first precision
+        to the last, and then feature by feature; the last stage ends at `tol`.
         """
         choice = self._choice
         most = min(self._max_iter // 2, SEARCH_ITERATIONS)
@@ -285,7 +289,7 @@ class CrossValidation:
         if begin != choice.alpha:
             stages.append(stage(begin, False, part))
         if choice.by_relevance:
-            stages.append(stage(choice.alpha, False))
+            stages.append(stage(choice.alpha, False, 1.0 if stages else part))
             stages += [stage(choice.alpha, True)] * (RELEVANCE_ROUNDS - 1)
         stages.append((choice.alpha, choice.by_relevance, self._max_iter, self._tol))
 
@@ -384,7 +388,8 @@ class _Folds:
         for step in (1, -1):
             while 0 <= place + step < len(GRID):
                 cost, found = self.evaluate(GRID[place + step], thetas)
-                if cost >= best - GAIN / self.total:
+                # NaN is no lower cost.
+                if not cost < best - GAIN / self.total:
                     break
                 best, place, thetas = cost, place + step, found
             if place != begin:
@@ -392,18 +397,31 @@ class _Folds:
         return best, place, thetas
 
 
-def are_copies(position: Array, classes: Array, counts: Array, fewest: int) -> bool:
+def most_values(X: Any) -> int:
+    """How many different values the feature has that has most of them."""
+    if sparse.issparse(X):
+        X = X.tocoo()
+        order = np.lexsort((X.data, X.col))
+        column, value = X.col[order], X.data[order]
+        is_new = (np.diff(column, prepend=-1) != 0) | (np.diff(value, prepend=0) != 0)
+        return int(np.bincount(column[is_new]).max(initial=0)) + 1
+    changes = np.diff(np.sort(X, axis=0), axis=0) != 0
+    return int(changes.sum(axis=0).max(initial=0)) + 1
+
+
+def are_copies(position: Array, classes: Array, counts: Array, n_values: int) -> bool:
     """Whether rows that are equal are copies, and no samples of their own.
 
-    Samples that happen to be equal, of features with few values, differ in their class
-    now and then; and where few rows differ, each has to be among those learned from.
+    Samples of features with few values, `n_values` at most, happen to be equal: all
+    categories have to be among those learned from. And equal samples of their own differ
+    in their class now and then.
     """
     _, place = np.unique(position, return_inverse=True)
     size = np.bincount(place, counts)
     pairs = np.unique(np.column_stack([place, classes]), axis=0)
     differ = np.bincount(pairs[:, 0].astype(int)) > 1
     return bool(
-        len(size) >= fewest and size[differ].sum() <= UNLIKE * size[size > 1].sum()
+        n_values >= MANY_VALUES and size[differ].sum() <= UNLIKE * size[size > 1].sum()
     )
 
 
@@ -420,7 +438,7 @@ def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     order = np.lexsort((position, classes))
     counts = np.ones(n) if samples.counts is None else samples.counts
     along = np.concatenate([[0.0], np.cumsum(counts[order])])
-    together = are_copies(position, classes, counts, 2 * FEWEST * n_folds)
+    together = are_copies(position, classes, counts, most_values(samples.X))
     # Numbers of the rows that differ, in this order.
     pairs = np.column_stack([classes, position])[order]
     number = np.cumsum(np.append(0, (np.diff(pairs, axis=0) != 0).any(axis=1)))

@@ -33,9 +33,9 @@ def project(X: Any, scale: Array) -> Array:
     if sparse.issparse(X):
         return X.astype(float) @ line
     # No product of matrices: it rounds a row as its place among others has it, and equal
-    # rows shall be equal here.
+    # rows shall be equal here. So does a sum over columns that are not side by side.
     parts = [
-        (X[start : start + BLOCK_ROWS] * line).sum(axis=1)
+        (np.ascontiguousarray(X[start : start + BLOCK_ROWS]) * line).sum(axis=1)
         for start in range(0, X.shape[0], BLOCK_ROWS)
     ]
     return np.concatenate(parts)

@@ -403,9 +403,9 @@ def projected(place: Device, X: Any, line: Array) -> Array:
     """X line (n,), in NumPy, with all digits that the device has."""
     xp, wide = place.xp, place.widest
     line = xp.astype(place.send(line), wide)
-    # Row by row, as `project` has it.
-    parts = [
-        xp.sum(xp.astype(X[rows, :], wide) * line, axis=1)
-        for rows in place.blocks(X, 2)
-    ]
+    # Row by row, its features side by side, as `project` has it.
+    parts = []
+    for rows in place.blocks(X, 2):
+        each = xp.astype(X[rows, :], wide) * line
+        parts.append(xp.sum(xp.reshape(xp.reshape(each, (-1,)), each.shape), axis=1))
     return place.fetch(xp.concat(parts)).astype(float)
