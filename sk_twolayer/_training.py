@@ -17,7 +17,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sk_twolayer._alpha import AlphaStrategy, FixedAlpha
 from sk_twolayer._callbacks import Callbacks
-from sk_twolayer._cross_validation import GRID, CrossValidation
+from sk_twolayer._cross_validation import CrossValidation
 from sk_twolayer._engine.layout import Layout
 from sk_twolayer._engine.moments import Moments
 from sk_twolayer._engine.objective import CrossEntropyObjective
@@ -39,6 +39,8 @@ from sk_twolayer.network import Parameters
 FEWEST_NEURONS, MOST_NEURONS, NEURONS_GROW_FROM = 30, 100, 500
 # Samples that say how sure the weights are, where the evidence does not.
 LAPLACE_SAMPLES = 500
+# And the least precision of weights there.
+LEAST_PRECISION = 0.01
 # Part of the class shares' cost below which a gain is as good as none.
 LITTLE = 1e-4
 # Share of the rarest class below which `tol` is less, in proportion, and its least part.
@@ -277,7 +279,7 @@ def _with_covariance(trained: Trained, samples: Samples, settings: Settings) -> 
         if not isinstance(settings.alpha, str):
             alpha[:-1] *= scales.scale**2
         # Without a penalty weights that no sample determines would have no end.
-        alpha = np.maximum(alpha, GRID[0])
+        alpha = np.maximum(alpha, LEAST_PRECISION)
         precision = precision_of(objective.layout, alpha[:-1, None], alpha[-1])
         theta = objective.from_parameters(trained.parameters)
         precision[objective.at_bound(theta)] = HELD
@@ -323,12 +325,7 @@ def train_more(
         layout = Layout(samples.m, k, samples.labels.n_outputs)
         offset = log_odds(samples.class_counts())
         parameters = initial_parameters(
-            rng,
-            layout,
-            scales,
-            offset,
-            signs=samples.signs,
-            constant=moments.deviation == 0,
+            rng, layout, scales, offset, signs=samples.signs
         )
     else:
         parameters, old = _release(before, scales)
