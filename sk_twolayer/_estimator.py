@@ -133,8 +133,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         mean cross-entropy + alpha / (2 n) (|W1|^2 + |W2|^2)
 
     with n the number of samples or the sum of their weights, see `fit`. By default
-    `alpha` is what predicts left-out samples best, a value for each feature of W1 and
-    one for W2. k stands for `n_hidden`, m for features, n for samples, K for outputs.
+    `alpha` is what predicts left-out samples best, and features share W1's unevenly where
+    that predicts better. k stands for `n_hidden`, m for features, n for samples, K for outputs.
 
     Parameters
     ----------
@@ -157,8 +157,8 @@ class TwoLayerSigmoidClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstim
         descent, 0; biases are free. "evidence" (MacKay, 1992) asks the training samples
         alone for the precisions of a Gaussian prior on W1 and on W2 (b1 has 0.25 there,
         b2 0.01), and moderates probabilities by the weights' uncertainty. "ard",
-        automatic relevance determination, is that
-        with a value for each feature. These two need "lbfgs" without `early_stopping`.
+        automatic relevance determination, is that with a value for each feature. These
+        two need "lbfgs" without `early_stopping`.
     class_weight : dict, "balanced" or None, default=None
         Weight of each class, multiplied with the samples'; "balanced" is
         n / (K count), for classes of unequal size. For multilabel y a list of dicts.

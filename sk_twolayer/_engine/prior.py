@@ -1,10 +1,10 @@
 """The penalty as a Gaussian prior: which variable of theta has which precision.
 
 A penalty alpha / 2 |w|^2 is the negative logarithm of a Gaussian with precision alpha
-about 0. Where the data choose alpha, that Gaussian is on the weights of standardised
+about 0. Where the evidence chooses alpha, that Gaussian is on the weights of standardised
 features, with a precision for each of some groups of weights; the biases, which say
-where and not how steeply, have wide ones that stay. (MacKay, 1992; Bishop, 2006,
-section 5.7.)
+where and not how steeply, have wide ones that stay. Cross-validation leaves them free.
+(MacKay, 1992; Bishop, 2006, section 5.7.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from sk_twolayer._engine.layout import Layout
 from sk_twolayer._typing import Array
 
-# Precisions of the biases: b1's deviation is 2 where the features are standardised, as
+# Precisions of the biases, of the evidence and of a covariance: b1's deviation is 2 where the features are standardised, as
 # wide as Z1 itself is at the start; b2's, where every neuron is at 1/2, is 10 nats.
 B1_PRECISION, B2_PRECISION = 0.25, 0.01
 # Of a variable that a bound holds at 0: so certain that it drops out of the posterior.

@@ -1,7 +1,8 @@
 """A small covariance of Z2 about weights whose penalty the evidence did not choose.
 
 The posterior is that of `posterior`, of precision A = H + D, with D the penalty that the
-weights were fitted with and H the mean curvature of `Curvature.predictive`. But it must
+weights were fitted with, and the evidence's on biases that had none, and H the mean
+curvature of `Curvature.predictive`. But it must
 cost a few evaluations, and be of about the size of the weights. So of H is known what
 it does to a few random vectors, and its diagonal: enough for the directions in which
 the samples say much.
