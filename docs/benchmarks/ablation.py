@@ -32,7 +32,7 @@ for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
 os.environ["PYTHONWARNINGS"] = "ignore"
 
 import numpy as np
-from _datasets import HELD_BACK, HELD_BACK_FAMILIES, TUNED, TUNED_FAMILIES, draw
+from _datasets import COMPARED, COMPARED_FAMILIES, TUNED, TUNED_FAMILIES, draw
 from joblib import Parallel, delayed
 from sklearn.metrics import log_loss
 
@@ -93,7 +93,7 @@ def cold_folds():
 
 
 def one_way():
-    """The final fit goes to the chosen precisions at once."""
+    """The final fit goes to the chosen precision at once."""
     chosen = folds.choose_alpha
 
     def choose(*args):
@@ -153,7 +153,7 @@ PIECES = {
     ),
     "a step gains a nat: anything": partial(constants, GAIN=1e-9),
     "four nats over the class shares: none": partial(constants, GAIN_OVER_SHARES=0.0),
-    "class shares where nothing is better": without_fallback,
+    "class shares, and a second beginning, where nothing is better": without_fallback,
     "folds begin where the last ended: anew": cold_folds,
     "the final fit goes the same way: at once": one_way,
     "the search's looser tol: 1e-4": partial(constants, SEARCH_TOL=1e-4),
@@ -368,14 +368,12 @@ def row(piece, points, sizes, cases):
         )
 
     tuned, at, ratio = compared(TUNED + TUNED_FAMILIES)
-    held_back, others, _ = compared(HELD_BACK + HELD_BACK_FAMILIES)
+    also, others, _ = compared(COMPARED + COMPARED_FAMILIES)
     if not at:
         return None
     worst, (name, n) = max(at + others)
     where = f"{np.exp(worst):.2f} ({name}, {n})" if worst > 0.005 else "—"
-    return (
-        f"| {piece} | {tuned} | {held_back} | {where} | {ratio:.2f} | {cases or '—'} |"
-    )
+    return f"| {piece} | {tuned} | {also} | {where} | {ratio:.2f} | {cases or '—'} |"
 
 
 def main():
@@ -387,7 +385,7 @@ def main():
     options = parser.parse_args()
     sizes = [int(size) for size in options.sizes.split(",")]
     pieces = [FULL, *PIECES]
-    names = TUNED + TUNED_FAMILIES + HELD_BACK + HELD_BACK_FAMILIES
+    names = TUNED + TUNED_FAMILIES + COMPARED + COMPARED_FAMILIES
     jobs = [
         (piece, name, n)
         for piece in pieces
@@ -414,7 +412,7 @@ def main():
     for (piece, name, n), found in known.items():
         if name is not None and found is not None and piece in points:
             points[piece][name, n] = found
-    head = "| without | tuned on | held back | worst point | seconds | fails |"
+    head = "| without | tuned on | compared on | worst point | seconds | fails |"
     rule = "| --- | --- | --- | --- | --- | --- |"
     print(head, rule, sep="\n")
     for piece in pieces:

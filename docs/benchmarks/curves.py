@@ -1,13 +1,15 @@
 """Learning curves: the defaults' log-loss on new rows, from 100 to 4000 rows to learn.
 
-    python docs/benchmarks/curves.py [--held-back] [--sizes 100,500] [--points FILE]
+    python docs/benchmarks/curves.py [--compared] [--held-back] [--sizes 100,500]
+                                     [--points FILE]
     python docs/benchmarks/curves.py --slow-peers [--points FILE [--print]]
 
 The table by which defaults are judged. For each data set, size and one of two seeds the
 rows are drawn anew; the ratio is that to the least log-loss of logistic regression,
 MLPClassifier behind a scaler, HistGradientBoosting and this network's own best number
 for alpha (ten neurons behind a scaler, the best of six on the test rows themselves).
-`--held-back` takes the sets that no choice was made on. `--points` writes each point.
+`--compared` takes the sets on which choices were compared, `--held-back` those that none
+was made on. `--points` writes each point.
 `--slow-peers` ranks CatBoost and RealMLP too, at the points that slow_peers.py has kept;
 there `--points` keeps the others' losses, and `--print` takes the points that it has.
 """
@@ -26,7 +28,15 @@ os.environ["PYTHONWARNINGS"] = "ignore"
 
 import numpy as np
 import slow_peers
-from _datasets import HELD_BACK, HELD_BACK_FAMILIES, TUNED, TUNED_FAMILIES, draw
+from _datasets import (
+    COMPARED,
+    COMPARED_FAMILIES,
+    HELD_BACK,
+    HELD_BACK_FAMILIES,
+    TUNED,
+    TUNED_FAMILIES,
+    draw,
+)
 from joblib import Parallel, delayed
 from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -127,10 +137,8 @@ def rank_slow_peers(points, only_print):
     tuned = np.array([key[0] in TUNED + TUNED_FAMILIES for key in keys])
     n_of = np.array([key[1] for key in keys])
     sizes = sorted(set(n_of))
-    print(
-        "| contestant | mean rank | on held-back data | log-loss / CatBoost's", end=" "
-    )
-    print("| on held-back data |", *(f"seconds, n = {n} |" for n in sizes))
+    print("| contestant | mean rank | on other data | log-loss / CatBoost's", end=" ")
+    print("| on other data |", *(f"seconds, n = {n} |" for n in sizes))
     print("|" + " --- |" * (5 + len(sizes)))
     for i, model in enumerate(models):
         cells = [f"{ranks[tuned, i].mean():.2f}", f"{ranks[~tuned, i].mean():.2f}"]
@@ -143,7 +151,7 @@ def rank_slow_peers(points, only_print):
             cells += ["—"] * len(sizes)
         print(f"| {model} | {' | '.join(cells)} |")
     few = f"{tuned.sum()} points of the data that the default was made on, and of the "
-    print(f"\n{few}held-back {(~tuned).sum()}; one seed. {slow_peers.versions()}.")
+    print(f"\n{few}others {(~tuned).sum()}; one seed. {slow_peers.versions()}.")
     pairs = [(kept[k][slow_peers.OURS], kept[k][slow_peers.CATBOOST]) for k in keys]
     times = np.array([[ours[1], theirs[1]] for ours, theirs in pairs])
     of_times = np.log(times[:, 0] / times[:, 1])
@@ -159,6 +167,7 @@ def rank_slow_peers(points, only_print):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--compared", action="store_true")
     parser.add_argument("--held-back", action="store_true")
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--points")
@@ -170,6 +179,8 @@ def main():
         return
     sizes = [int(size) for size in options.sizes.split(",")]
     names = TUNED + TUNED_FAMILIES
+    if options.compared:
+        names = COMPARED + COMPARED_FAMILIES
     if options.held_back:
         names = HELD_BACK + HELD_BACK_FAMILIES
     jobs = [(name, n, seed) for n in sizes[::-1] for name in names for seed in SEEDS]

@@ -1,8 +1,8 @@
 """Runs every benchmark and writes its table into docs/performance.md, or its own page.
 
     python docs/benchmarks/run.py [speed] [tried] [raw] [alpha] [auto_alpha] [adam_passes]
-                                  [quality] [curves] [curves_held_back]
-                                  [curves_slow_peers] [ablation] [default_cost]
+                                  [quality] [curves] [curves_compared]
+                                  [curves_held_back] [curves_slow_peers] [ablation] [default_cost]
                                   [invariance] [defaults] [evidence] [evidence_cost]
                                    [intervals] [constraints] [array_api] [dask_cluster]
                                    [dask_growth] [spark] [soak] [threaded_search]
@@ -55,6 +55,7 @@ TABLES = [
     "adam_passes",
     "quality",
     "curves",
+    "curves_compared",
     "curves_held_back",
     "curves_slow_peers",
     "ablation",

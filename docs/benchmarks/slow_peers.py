@@ -24,7 +24,7 @@ from pathlib import Path
 for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-from _datasets import HELD_BACK, HELD_BACK_FAMILIES, TUNED, TUNED_FAMILIES, draw
+from _datasets import COMPARED, COMPARED_FAMILIES, TUNED, TUNED_FAMILIES, draw
 from sklearn.metrics import log_loss
 
 FILE = Path(__file__).with_suffix(".csv")
@@ -104,7 +104,7 @@ def main():
     parser.add_argument("--sizes", default="250,100,1000")
     parser.add_argument("--seeds", default="0")
     options = parser.parse_args()
-    names = TUNED + HELD_BACK + TUNED_FAMILIES + HELD_BACK_FAMILIES
+    names = TUNED + COMPARED + TUNED_FAMILIES + COMPARED_FAMILIES
     jobs = [
         (name, int(n), int(seed))
         for many_classes in (False, True)
