@@ -433,7 +433,7 @@ def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     them tells what the other is, else one by one. What other weights a row has goes with
     it: a part of one row in each fold would be known there.
     """
-    n, n_folds = len(position), FOLDS
+    n = len(position)
     classes, weight = classes_of(samples), weights_of(samples)
     order = np.lexsort((position, classes))
     counts = np.ones(n) if samples.counts is None else samples.counts
@@ -443,12 +443,12 @@ def cut(samples: TakesRows, position: Array) -> list[tuple[Any, Any]]:
     pairs = np.column_stack([classes, position])[order]
     number = np.cumsum(np.append(0, (np.diff(pairs, axis=0) != 0).any(axis=1)))
     parts = []
-    for fold in range(n_folds):
+    for fold in range(FOLDS):
         share = np.empty(n)
         if together:
-            share[order] = np.where(number % n_folds == fold, counts[order], 0)
+            share[order] = np.where(number % FOLDS == fold, counts[order], 0)
         else:
-            inside = np.floor(along / n_folds) + np.clip(along % n_folds - fold, 0, 1)
+            inside = np.floor(along / FOLDS) + np.clip(along % FOLDS - fold, 0, 1)
             share[order] = np.diff(inside)
         each = weight / counts
         parts.append(

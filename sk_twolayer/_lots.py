@@ -30,14 +30,16 @@ def line_of(scale: Array) -> Array:
 def project(X: Any, scale: Array) -> Array:
     """One number for each sample (n,): its standardised features along a fixed line."""
     line = line_of(scale)
-    if sparse.issparse(X):
-        return X.astype(float) @ line
-    # No product of matrices: it rounds a row as its place among others has it, and equal
-    # rows shall be equal here. So does a sum over columns that are not side by side.
-    parts = [
-        (np.ascontiguousarray(X[start : start + BLOCK_ROWS]) * line).sum(axis=1)
-        for start in range(0, X.shape[0], BLOCK_ROWS)
-    ]
+    parts = []
+    for start in range(0, X.shape[0], BLOCK_ROWS):
+        rows = X[start : start + BLOCK_ROWS]
+        if sparse.issparse(rows):
+            parts.append(rows.astype(float) @ line)
+        else:
+            # A product of matrices rounds a row as its place among others has it, and
+            # equal rows shall be equal here. So does a sum over columns that are not
+            # side by side.
+            parts.append((np.ascontiguousarray(rows) * line).sum(axis=1))
     return np.concatenate(parts)
 
 

@@ -226,7 +226,6 @@ def lbfgs(
     max_iter: int,
     tol: float,
     report: Report,
-    memory: int = MEMORY,
     exact_steps: bool = True,
 ) -> Solution:
     """Minimise by L-BFGS (scipy.optimize).
@@ -243,8 +242,6 @@ def lbfgs(
         Stop when no entry of the gradient exceeds this.
     report : callable
         Called after each iteration; True ends training.
-    memory : int, default=MEMORY
-        Pairs of steps that are kept.
     exact_steps : bool, default=True
         Whether the same samples, in whatever order, shall give the same steps.
 
@@ -294,7 +291,7 @@ def lbfgs(
         options={
             "maxiter": max_iter,
             "maxfun": 20 * max_iter + 20,
-            "maxcor": memory,
+            "maxcor": MEMORY,
             "gtol": tol,
             "ftol": objective.resolution,
         },

@@ -2,10 +2,9 @@
 
 The posterior is that of `posterior`, of precision A = H + D, with D the penalty that the
 weights were fitted with, and the evidence's on biases that had none, and H the mean
-curvature of `Curvature.predictive`. But it must
-cost a few evaluations, and be of about the size of the weights. So of H is known what
-it does to a few random vectors, and its diagonal: enough for the directions in which
-the samples say much.
+curvature of `Curvature.predictive`. But it must cost a few evaluations, and be of about
+the size of the weights. So of H is known what it does to a few random vectors, and its
+diagonal: enough for the directions in which the samples say much.
 
 A penalty that was chosen, or guessed, is not known well, and the weights, and Z2, would
 be others with another. To first order an e-fold of D_g, the penalties of one layer,
