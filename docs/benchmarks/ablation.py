@@ -118,11 +118,10 @@ def relevance_judged(verdict):
 def with_precision(of_W2=1.0, of_biases=(0.0, 0.0)):
     """W2's precision so many times W1's, and that of the biases."""
 
-    def precision(objective, alpha, factors=1.0):
-        of_W1 = np.reshape(alpha * factors, (-1, 1))
-        return prior.precision_of(objective.layout, of_W1, of_W2 * alpha, of_biases)
+    def precision_of(layout, of_W1, alpha, **_):
+        return prior.precision_of(layout, of_W1, of_W2 * alpha, of_biases)
 
-    return [mock.patch.object(folds, "precision", precision)]
+    return [mock.patch.object(folds, "precision_of", precision_of)]
 
 
 # Name to what gives the patches that switch it off.
@@ -271,9 +270,10 @@ def few_events(sides):
         X[:20] += 2.5 * rng.choice(sides, (20, 1))
         return X, y
 
-    model = fitted(*drawn(0))
-    (X, y), p = drawn(1), model.predict_proba(drawn(0)[0])[:, 1]
-    return 15 < p.sum() < 25 and log_loss(y, model.predict_proba(X)) < 0.004
+    (X, y), (X_new, y_new) = drawn(0), drawn(1)
+    model = fitted(X, y)
+    total = model.predict_proba(X)[:, 1].sum()
+    return 15 < total < 25 and log_loss(y_new, model.predict_proba(X_new)) < 0.004
 
 
 def clusters():
